@@ -1,0 +1,52 @@
+"""The three ways in which something did not happen.
+
+* `Refused`    a rule said no. Never retried; every reason is given.
+    - `Invalid`    the input itself is wrong: names the place and the remedy.
+    - `FenceLost`  a newer holder has taken the environment's lock.
+* `Transient`  the other side could not answer now. Retried, bounded.
+* `Waiting`    not yet. Polled, and never spelled as a retry.
+
+Any other exception is a bug and surfaces as it is.
+No message of these ever holds a secret: clients name paths, policies and digests, not values.
+"""
+
+from __future__ import annotations
+
+
+class Refused(Exception):
+    """A rule said no; `reasons` holds every reason, each with what to do about it."""
+
+    def __init__(self, *reasons: str) -> None:
+        super().__init__(*(reasons or ("refused without a reason, which is a bug: please report it",)))
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(str(reason) for reason in self.args)
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)
+
+
+class Invalid(Refused):
+    """The input is wrong: where, what, and what to write instead."""
+
+    def __init__(self, place: str, problem: str, remedy: str = "") -> None:
+        # The three arguments stay in `args`, so that the error survives pickling by a task runner.
+        super().__init__(place, problem, remedy)
+        self.place, self.problem, self.remedy = place, problem, remedy
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return (f"{self.place}: {self.problem}" + (f" ({self.remedy})" if self.remedy else ""),)
+
+
+class FenceLost(Refused):
+    """A newer holder has taken the lock of the environment; this one must not write any more."""
+
+
+class Transient(Exception):
+    """The other side could not answer now; asking again may help."""
+
+
+class Waiting(Exception):
+    """Not yet: says for what, so that a person reading it knows whether to act."""

@@ -1,0 +1,180 @@
+"""The operator's settings: where everything is, and whom each environment trusts.
+
+Read from the TOML file that `PRATIQUE_CONFIG` names (`.pratique/pratique.toml` if it is absent, which `pratique up` writes);
+any single value can be overridden by an environment variable, such as `PRATIQUE_REGISTRY__ADDRESS`.
+They belong to whoever runs the pipeline, not to the services: a service's own repository cannot change whom production trusts.
+Settings hold no secret: only references into Vault, and paths of files that hold one.
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from pratique.errors import Invalid
+from pratique.values._base import Value
+from pratique.values.duration import Duration
+from pratique.values.names import Name
+from pratique.values.references import SecretText
+from pratique.values.trust import Trusted
+
+DEFAULT_FILE = Path(".pratique/pratique.toml")
+
+
+class RegistrySettings(Value):
+    """The OCI registry."""
+
+    address: str = "127.0.0.1:5000"
+    """Host and port, as they stand in image references."""
+    plain_http: bool = False
+    """No TLS; for a registry on loopback."""
+    username: SecretText | None = None
+    password: SecretText | None = None
+
+
+class AppRoleLogin(Value):
+    """Log in to Vault with an AppRole."""
+
+    method: Literal["approle"] = "approle"
+    mount: str = "approle"
+    role_id: str
+    secret_id_file: Path
+    wrapped: bool = False
+    """The file holds a response-wrapping token instead of the secret id."""
+
+
+class TokenLogin(Value):
+    """Use a token that something else obtained, such as a Vault agent."""
+
+    method: Literal["token"] = "token"
+    token_file: Path
+
+
+class JwtLogin(Value):
+    """Log in to Vault with a JWT, such as a CI job's or a Kubernetes service account's."""
+
+    method: Literal["jwt"] = "jwt"
+    mount: str = "jwt"
+    role: str
+    jwt_file: Path
+
+
+class VaultSettings(Value):
+    """HashiCorp Vault or OpenBao."""
+
+    address: str = "http://127.0.0.1:8200"
+    namespace: str | None = None
+    ca_bundle: Path | None = None
+    login: Annotated[AppRoleLogin | TokenLogin | JwtLogin, Field(discriminator="method")]
+
+
+class TransitSigning(Value):
+    """Sign with a key that never leaves Vault's transit engine."""
+
+    kind: Literal["transit"] = "transit"
+    mount: str = "transit"
+    key: str = "pratique"
+
+
+class KeylessSigning(Value):
+    """Sign with a short-lived certificate for an OIDC identity."""
+
+    kind: Literal["keyless"] = "keyless"
+    trust_config: Path | None = None
+    """A Sigstore client trust configuration of a private deployment; absent: the public good instance."""
+    vault_role: str | None = None
+    """Let Vault's identity provider issue the token, by this role; absent: the ambient credential (CI, Kubernetes)."""
+
+
+class LedgerSettings(Value):
+    """The ledger's database."""
+
+    url: str = "sqlite:///.pratique/ledger.db"
+    lease: Duration = timedelta(seconds=30)
+    """How long a lock outlives a holder that has stopped renewing it."""
+
+
+class AwsCredentials(Value):
+    """Static credentials, kept in Vault; absent: boto3's own chain (role, profile, environment)."""
+
+    access_key_id: SecretText
+    secret_access_key: SecretText
+
+
+class AwsSettings(Value):
+    """Where an environment's stacks are."""
+
+    region: str = "eu-central-1"
+    endpoint: str | None = None
+    credentials: AwsCredentials | None = None
+
+
+class DockerTarget(Value):
+    """A Docker host that runs workloads."""
+
+    engine: str = "unix:///var/run/docker.sock"
+    """The engine's address, as in `DOCKER_HOST`."""
+    tls: Path | None = None
+    """A folder with ca.pem, cert.pem and key.pem."""
+    address: str = "127.0.0.1"
+    """The host's address under which published ports are reached."""
+    registry: str | None = None
+    """The registry's address as this host sees it; absent: as the settings say."""
+    front_image: str = "docker.io/library/haproxy:3.2-alpine"
+    """The HAProxy image that switches traffic between the old and the new container."""
+
+
+class EnvironmentSettings(Value):
+    """Where one environment is, and whom it trusts."""
+
+    trust: tuple[Trusted, ...] = ()
+    """Whose signatures count here. None: every promotion into it is refused."""
+    aws: AwsSettings = AwsSettings()
+    targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
+
+
+class Settings(BaseSettings):
+    """Everything that is configured, in one place, checked at start."""
+
+    model_config = SettingsConfigDict(env_prefix="PRATIQUE_", env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    registry: RegistrySettings = RegistrySettings()
+    vault: VaultSettings
+    signing: Annotated[TransitSigning | KeylessSigning, Field(discriminator="kind")] = TransitSigning()
+    ledger: LedgerSettings = LedgerSettings()
+    builder: str = "unix:///var/run/docker.sock"
+    """The engine that builds images."""
+    git_cache: Path = Path(".pratique/git")
+    """Where repositories are mirrored."""
+    environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file()))
+
+
+def settings_file() -> Path:
+    """The file that settings are read from."""
+    return Path(os.environ.get("PRATIQUE_CONFIG", DEFAULT_FILE))
+
+
+def load_settings() -> Settings:
+    """The settings, or one error that names every problem at once."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
+        remedy = "run `pratique up` for a local stack, or name your file in PRATIQUE_CONFIG"
+        raise Invalid(str(settings_file()), problems, remedy) from None

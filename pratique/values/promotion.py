@@ -1,0 +1,47 @@
+"""A promotion as the ledger records it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pratique.values._base import Value
+from pratique.values.digest import Digest
+from pratique.values.names import CommitId, Name
+
+
+class PromotionState(StrEnum):
+    """Where a promotion is; the last four are final."""
+
+    RUNNING = "running"
+    GRANTED = "granted"
+    """The release is in the environment, and every check passed."""
+    FAILED = "failed"
+    """It did not come in; the environment holds what was granted before."""
+    CANCELLED = "cancelled"
+    ABANDONED = "abandoned"
+    """Its process died; a later promotion took the lock over."""
+
+
+class Promotion(Value):
+    """Moving one release into one environment: who, what, when, and how it ended."""
+
+    id: str
+    """A UUID."""
+    kind: Literal["promote", "rollback"]
+    service: Name
+    environment: Name
+    release: Digest
+    commit: CommitId
+    requested_by: str
+    """Who asked, as far as known: a claim for the record, never an authority."""
+    state: PromotionState
+    reason: str = ""
+    """Why it failed, or why a rollback was asked for."""
+    fence: int | None = None
+    started_at: datetime
+    finished_at: datetime | None = None
+    address: str = ""
+    """Where the workload is reached, once granted."""
+    run_url: str = ""
