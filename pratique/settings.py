@@ -99,6 +99,14 @@ class LedgerSettings(Value):
     """How long a lock outlives a holder that has stopped renewing it."""
 
 
+class PrefectSettings(Value):
+    """The Prefect server that runs the flows."""
+
+    api_url: str = "http://127.0.0.1:4200/api"
+    auth_file: Path | None = None
+    """A file with `user:password`, where the server asks for it (`PREFECT_SERVER_API_AUTH_STRING`)."""
+
+
 class AwsCredentials(Value):
     """Static credentials, kept in Vault; absent: boto3's own chain (role, profile, environment)."""
 
@@ -134,6 +142,8 @@ class EnvironmentSettings(Value):
 
     trust: tuple[Trusted, ...] = ()
     """Whose signatures count here. None: every promotion into it is refused."""
+    deployment: str = "promote/pratique"
+    """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
     aws: AwsSettings = AwsSettings()
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
 
@@ -147,6 +157,7 @@ class Settings(BaseSettings):
     vault: VaultSettings
     signing: Annotated[TransitSigning | KeylessSigning, Field(discriminator="kind")] = TransitSigning()
     ledger: LedgerSettings = LedgerSettings()
+    prefect: PrefectSettings = PrefectSettings()
     builder: str = "unix:///var/run/docker.sock"
     """The engine that builds images."""
     git_cache: Path = Path(".pratique/git")

@@ -1,0 +1,1 @@
+"""The tasks of the flows: each opens a client, calls the library once, and returns a value."""

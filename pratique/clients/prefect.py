@@ -1,0 +1,139 @@
+"""Flow runs at a Prefect server: started by deployment name, followed, cancelled.
+
+Speaks the server's documented REST API (its `/docs`), because importing Prefect's own client takes
+two seconds, which a command line that only starts a run should not cost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Self
+
+import httpx
+from pydantic import BaseModel, ConfigDict, Field
+
+from pratique.errors import Refused, Transient
+from pratique.settings import PrefectSettings
+
+FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
+"""The state types a run does not leave by itself."""
+
+
+class Run(BaseModel):
+    """A flow run or task run, as far as we read it."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    name: str
+    state_type: str | None = None
+    state_name: str | None = None
+    state: dict[str, Any] | None = Field(default=None, repr=False)
+    tags: tuple[str, ...] = ()
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    total_run_time: float = 0.0
+    """Seconds."""
+    flow_run_id: str | None = None
+    """Of a task run: the flow run it belongs to."""
+
+    @property
+    def message(self) -> str:
+        """What the state says."""
+        return str((self.state or {}).get("message") or "")
+
+    @property
+    def is_final(self) -> bool:
+        return self.state_type in FINAL
+
+    @classmethod
+    def read(cls, content: object) -> Self:
+        """From the API's JSON."""
+        return cls.model_validate(content)
+
+
+class Prefect:
+    """A Prefect server; use `open_prefect`."""
+
+    def __init__(self, client: httpx.Client, ui_url: str) -> None:
+        self._client = client
+        self._ui_url = ui_url
+
+    def start(self, deployment: str, parameters: Mapping[str, Any], *, key: str | None = None, tags: Sequence[str] = ()) -> Run:
+        """The run of `<flow>/<deployment>`; the same key gives the same run again.
+
+        Prefect keeps keys unique per flow, so a key names everything that tells two runs apart (environment, release).
+        """
+        found = self._ask("GET", f"/deployments/name/{deployment}", missing=f"no deployment {deployment!r}")
+        body = {"parameters": dict(parameters), "idempotency_key": key, "tags": list(tags), "state": {"type": "SCHEDULED"}}
+        return Run.read(self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body))
+
+    def run(self, run_id: str) -> Run:
+        """The run as it is now."""
+        return Run.read(self._ask("GET", f"/flow_runs/{run_id}", missing=f"no flow run {run_id}"))
+
+    def runs_tagged(self, tag: str) -> tuple[Run, ...]:
+        """The flow runs that carry the tag, oldest first."""
+        body = {"flow_runs": {"tags": {"all_": [tag]}}, "sort": "START_TIME_ASC", "limit": 200}
+        return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
+
+    def children(self, run_id: str) -> tuple[Run, ...]:
+        """The sub-flow runs of a flow run."""
+        body = {"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}, "limit": 200}
+        return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
+
+    def tasks(self, run_ids: Sequence[str]) -> tuple[Run, ...]:
+        """The task runs of these flow runs, in the order they were expected to start."""
+        body = {
+            "flow_runs": {"id": {"any_": list(run_ids)}},
+            "task_runs": {"subflow_runs": {"exists_": False}},
+            "sort": "EXPECTED_START_TIME_ASC",
+            "limit": 200,
+        }
+        return tuple(Run.read(item) for item in self._ask("POST", "/task_runs/filter", body))
+
+    def cancel(self, run_id: str) -> None:
+        """Ask the run to end; its worker does it."""
+        self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
+
+    def answers(self) -> bool:
+        """Whether the server is there and ready."""
+        try:
+            return self._client.get("/health", timeout=2).is_success
+        except httpx.HTTPError:
+            return False
+
+    def page(self, run: Run) -> str:
+        """Where a person sees the run in the UI."""
+        return f"{self._ui_url}/runs/flow-run/{run.id}"
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing: str = "not found") -> Any:
+        try:
+            response = self._client.request(method, path, json=body)
+        except httpx.HTTPError as error:
+            raise Transient(f"Prefect at {self._client.base_url} did not answer ({type(error).__name__})") from None
+        status = response.status_code
+        if status == HTTPStatus.NOT_FOUND:
+            raise Refused(f"Prefect at {self._client.base_url}: {missing}; deploy with `prefect deploy --all` or `pratique up`")
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            raise Refused(f"Prefect at {self._client.base_url} denied {method} {path}: check prefect.auth_file in the settings")
+        if status == HTTPStatus.TOO_MANY_REQUESTS or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            # SQLite behind the server answers 503 while another write holds it.
+            raise Transient(f"Prefect answered {status} to {method} {path}")
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(f"Prefect refused {method} {path} with {status}: {response.text[:500]}")
+        return response.json()
+
+
+@contextmanager
+def open_prefect(settings: PrefectSettings) -> Iterator[Prefect]:
+    """The server that the settings name."""
+    auth = None
+    if settings.auth_file is not None:
+        user, _, password = settings.auth_file.read_text().strip().partition(":")
+        auth = httpx.BasicAuth(user, password)
+    with httpx.Client(base_url=settings.api_url, auth=auth, timeout=30) as client:
+        yield Prefect(client, settings.api_url.removesuffix("/api"))

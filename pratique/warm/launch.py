@@ -1,0 +1,36 @@
+"""Runs a module in a process forked by the warm server: `python -I -S -E launch.py SOCKET MODULE [ARGUMENT …]`.
+
+Only the standard library's quickest parts are imported, for this file is what a start costs.
+Without a server it becomes the ordinary cold start, so a server that died slows runs down and stops none.
+"""
+
+import json
+import os
+import signal
+import socket
+import sys
+
+PASSED_ON = (signal.SIGTERM, signal.SIGINT)
+
+
+def main(arguments: list[str]) -> int:
+    """Exit status of the child; 128 + N where signal N ended it, as shells say it."""
+    path, module, *rest = arguments
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+    except OSError:
+        os.execv(sys.executable, [sys.executable, "-m", module, *rest])  # noqa: S606  # no shell is the point
+    for number in PASSED_ON:
+        signal.signal(number, lambda received, _frame: connection.sendall(bytes([received])))
+    folder = os.getcwd()  # noqa: PTH109  # importing pathlib would double the time a start takes
+    request = json.dumps({"module": module, "arguments": rest, "environment": dict(os.environ), "folder": folder}).encode()
+    socket.send_fds(connection, [len(request).to_bytes(4, "big")], [sys.stdout.fileno(), sys.stderr.fileno()])
+    connection.sendall(request)
+    answer = connection.recv(1)
+    # An empty answer: the server died, and its children with it.
+    return answer[0] if answer else 128 + signal.SIGKILL
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,32 @@
+"""How a flow run ends when something did not happen: in a state that says which of our words it was.
+
+A person then reads `Refused` in the Prefect UI with every reason, instead of `Failed` with a traceback,
+and the command line turns the name into an exit code.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect.states import Failed
+
+from pratique.errors import Refused, Transient, Waiting
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def told(flow: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
+    """Below `@flow`: the final state carries our word and the reasons; called in-process, the flow still raises them."""
+
+    @functools.wraps(flow)
+    async def run(*arguments: P.args, **named: P.kwargs) -> Any:
+        try:
+            return await flow(*arguments, **named)
+        except (Refused, Transient, Waiting) as word:
+            name = next(kind.__name__ for kind in (Refused, Transient, Waiting) if isinstance(word, kind))
+            return Failed(name=name, message=str(word), data=word)
+
+    return run

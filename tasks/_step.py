@@ -1,0 +1,80 @@
+"""What every task has in common, said once.
+
+* Its body is an ordinary function and runs in a thread, so that the flow's own loop keeps its heartbeats and its lease.
+* A cancelled task is waited for: its thread cannot be stopped, and a lock given back before it ends would protect nothing.
+* What leaves it holds no secret: failures are scrubbed, results are not persisted.
+* Its state is not remembered by Prefect: each body looks first and does nothing where all is done, which a cache cannot know.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+
+from pratique.errors import Refused, Transient, Waiting
+from pratique.scrub import scrub
+from tasks._retries import RetryPolicy
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Scrubbed(Exception):
+    """A failure that was no word of ours, its text without secrets; names the type it had."""
+
+
+def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
+    """Make a task called `name` (a format of its parameters, such as `build {section.name}`) of an ordinary function."""
+
+    def decorate(body: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(body)
+        async def run(*arguments: P.args, **named: P.kwargs) -> R:
+            return await _finished(asyncio.to_thread(_without_secrets, body, *arguments, **named))
+
+        made = task(
+            run,
+            name=body.__name__.replace("_", "-"),
+            task_run_name=name,
+            retries=len(retries.delays()),
+            retry_delay_seconds=retries.delays(),
+            retry_jitter_factor=0.3,
+            retry_condition_fn=retries.condition,
+            persist_result=False,
+            cache_policy=NO_CACHE,
+        )
+        return cast("Callable[P, Awaitable[R]]", made)
+
+    return decorate
+
+
+def tell(line: str) -> None:
+    """Write a line to the run's log, where people follow it."""
+    get_run_logger().info(scrub(line))
+
+
+async def _finished(work: Awaitable[R]) -> R:
+    thread = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(thread)
+    except asyncio.CancelledError:
+        await asyncio.wait([thread])
+        raise
+
+
+def _without_secrets(body: Callable[..., R], *arguments: Any, **named: Any) -> R:
+    try:
+        return body(*arguments, **named)
+    except (Refused, Transient, Waiting) as known:
+        texts = [scrub(str(part)) for part in known.args]
+        if texts == [str(part) for part in known.args]:
+            raise
+        raise type(known)(*texts) from None
+    except Exception as unknown:
+        if scrub(text := f"{unknown!r} {unknown}") == text:
+            raise
+        raise Scrubbed(f"{type(unknown).__name__}: {scrub(str(unknown))}") from None
