@@ -12,6 +12,9 @@ No message of these ever holds a secret: clients name paths, policies and digest
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple, Self
+
 
 class Refused(Exception):
     """A rule said no; `reasons` holds every reason, each with what to do about it."""
@@ -27,17 +30,35 @@ class Refused(Exception):
         return "; ".join(self.reasons)
 
 
-class Invalid(Refused):
-    """The input is wrong: where, what, and what to write instead."""
+class Problem(NamedTuple):
+    """One thing that is wrong with an input: where, what, and what to write instead."""
 
-    def __init__(self, place: str, problem: str, remedy: str = "") -> None:
-        # The three arguments stay in `args`, so that the error survives pickling by a task runner.
+    place: str
+    problem: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.problem}" + (f" ({self.remedy})" if self.remedy else "")
+
+
+class Invalid(Refused):
+    """The input is wrong: where, what, and what to write instead; `problems` holds every problem, the first one leading."""
+
+    def __init__(self, place: str, problem: str, remedy: str = "", *others: Problem) -> None:
         super().__init__(place, problem, remedy)
+        # Every argument stays in `args`, so that the error survives pickling by a task runner.
+        self.args = (place, problem, remedy, *others)
         self.place, self.problem, self.remedy = place, problem, remedy
+        self.problems = (Problem(place, problem, remedy), *others)
+
+    @classmethod
+    def all_of(cls, problems: Sequence[Problem]) -> Self:
+        """One error for several problems, in their order; at least one."""
+        return cls(*problems[0], *problems[1:])
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        return (f"{self.place}: {self.problem}" + (f" ({self.remedy})" if self.remedy else ""),)
+        return tuple(str(problem) for problem in self.problems)
 
 
 class FenceLost(Refused):

@@ -8,17 +8,20 @@ from typing import Annotated
 from pydantic import Field, StringConstraints, model_validator
 
 from pratique.values._base import Value
-from pratique.values.duration import Duration
+from pratique.values.duration import Span
 from pratique.values.names import Name
+from pratique.values.placeholders import fill
 
 
 class HttpProbe(Value):
     """One HTTP GET against the service's address."""
 
     path: Annotated[str, StringConstraints(pattern=r"^/[^\s\x00-\x1f]*$", max_length=2048)]
+    """Path and query, starting with a slash; `${environment}` is replaced by the environment's name."""
     status: int = Field(default=200, ge=100, le=599)
-    contains: str | None = Field(default=None, max_length=1024)
-    """Text that the body must hold; `${commit}` is the release's commit."""
+    """The status that passes; redirects are not followed."""
+    contains: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = None
+    """Text that the body must hold; `${commit}` is the release's commit, `${environment}` the environment's name."""
 
 
 class TcpProbe(Value):
@@ -28,7 +31,7 @@ class TcpProbe(Value):
 class CommandProbe(Value):
     """One command inside the running container, without a shell; exit status 0 passes."""
 
-    run: tuple[str, ...] = Field(min_length=1)
+    run: tuple[Annotated[str, StringConstraints(pattern=r"^[^\x00]*$", max_length=4096)], ...] = Field(min_length=1)
 
 
 class Check(Value):
@@ -38,9 +41,11 @@ class Check(Value):
     http: HttpProbe | None = None
     tcp: TcpProbe | None = None
     command: CommandProbe | None = None
-    deadline: Duration = timedelta(seconds=30)
-    interval: Duration = timedelta(milliseconds=500)
-    timeout: Duration = timedelta(seconds=5)
+    deadline: Span = timedelta(seconds=30)
+    """How long it may take to pass, all attempts together."""
+    interval: Span = timedelta(milliseconds=500)
+    """How long to wait between two attempts."""
+    timeout: Span = timedelta(seconds=5)
     """How long one attempt may take."""
 
     @model_validator(mode="after")
@@ -48,6 +53,16 @@ class Check(Value):
         if sum(probe is not None for probe in (self.http, self.tcp, self.command)) != 1:
             raise ValueError(f"check {self.name!r}: give exactly one of http, tcp, command")
         return self
+
+    def in_environment(self, name: str) -> Check:
+        """The check with `${environment}` replaced by the environment's name."""
+        if self.http is None:
+            return self
+        filled = {
+            "path": fill(self.http.path, {"environment": name}),
+            "contains": self.http.contains and fill(self.http.contains, {"environment": name}),
+        }
+        return self.model_copy(update={"http": self.http.model_copy(update=filled)})
 
 
 class CheckResult(Value):

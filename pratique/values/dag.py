@@ -6,17 +6,14 @@ from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
 
-def require_acyclic(after: Mapping[str, Sequence[str]]) -> None:
-    """Raise ValueError where an upstream environment is unknown, or where environments wait for each other."""
-    for name, upstream in after.items():
-        for other in upstream:
-            if other not in after:
-                raise ValueError(f"environments.{name}.after: no environment {other!r}; known: {', '.join(sorted(after))}")
+def circle(after: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    """Environments that wait for each other, each followed by one that waits for it; empty where none do."""
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
-        raise ValueError(f"environments wait for each other: {circle}; remove one `after`") from None
+        names: list[str] = error.args[1]
+        return tuple(names)
+    return ()
 
 
 def upstream_first(after: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pratique.errors import Refused
 from pratique.values._base import Value
 from pratique.values.checks import Check
-from pratique.values.manifest import Manifest, Retries, StackSection, WorkloadSection
+from pratique.values.manifest import Manifest
 from pratique.values.names import Name
+from pratique.values.overlays import EnvironmentSection, WorkloadOverlay, merged
+from pratique.values.placeholders import fill
+from pratique.values.sections import Retries, StackSection, WorkloadSection
 
 
 class Environment(Value):
@@ -18,12 +21,16 @@ class Environment(Value):
     target: Name
     stacks: tuple[StackSection, ...]
     workload: WorkloadSection
+    """`${environment}` is replaced; `${stack.Output}` still stands, until the stacks are there."""
     checks: tuple[Check, ...]
     retries: Retries
 
     def stack_name(self, stack: str) -> str:
-        """The stack's name at AWS, where one account may hold several services and environments."""
-        return f"pratique-{self.service}-{self.name}-{stack}"
+        """The stack's name at AWS, where one account may hold several services and environments.
+
+        No name holds two hyphens in a row, so no two places share a stack: `a-b` in `c` is not `a` in `b-c`.
+        """
+        return f"pratique-{self.service}--{self.name}--{stack}"
 
 
 def environment_of(manifest: Manifest, name: str) -> Environment:
@@ -32,29 +39,35 @@ def environment_of(manifest: Manifest, name: str) -> Environment:
     if section is None:
         known = ", ".join(manifest.environments)
         raise Refused(f"{manifest.service} has no environment {name!r}: its pratique.yaml knows {known}")
-    overlay = section.workload
-    replaced = {
-        "variables": manifest.workload.variables | overlay.variables,
-        "secrets": manifest.workload.secrets | overlay.secrets,
-    }
-    replaced |= {
-        field: value
-        for field in ("publish", "resources", "drain", "ready_within")
-        if (value := getattr(overlay, field)) is not None
-    }
-    checks = {check.name: check for check in (*manifest.checks, *section.checks)}
+    checks = {check.name: check.in_environment(name) for check in (*manifest.checks, *section.checks)}
     return Environment(
         service=manifest.service,
         name=name,
         after=section.after,
         target=section.target,
-        stacks=tuple(
-            stack.model_copy(update={"parameters": stack.parameters | section.infrastructure[stack.stack].parameters})
-            if stack.stack in section.infrastructure
-            else stack
-            for stack in manifest.infrastructure
-        ),
-        workload=manifest.workload.model_copy(update=replaced),
+        stacks=tuple(_stack_in(name, stack, section) for stack in manifest.infrastructure),
+        workload=_workload_in(name, manifest.workload, section.workload),
         checks=tuple(checks.values()),
         retries=section.retries or manifest.retries,
     )
+
+
+def _stack_in(name: str, stack: StackSection, section: EnvironmentSection) -> StackSection:
+    overlay = section.infrastructure.get(stack.stack)
+    parameters = merged(stack.parameters, overlay.parameters) if overlay else stack.parameters
+    return stack.model_copy(update={"parameters": _filled(parameters, name)})
+
+
+def _workload_in(name: str, workload: WorkloadSection, overlay: WorkloadOverlay) -> WorkloadSection:
+    secrets = merged(workload.secrets, overlay.secrets)
+    changed = {
+        "variables": _filled(merged(workload.variables, overlay.variables), name),
+        "secrets": {variable: reference.in_environment(name) for variable, reference in secrets.items()},
+        "resources": workload.resources.model_copy(update=overlay.resources.model_dump(exclude_none=True)),
+    }
+    replaced = {field: getattr(overlay, field) for field in ("publish", "command", "drain", "ready_within")}
+    return workload.model_copy(update=changed | {field: value for field, value in replaced.items() if value is not None})
+
+
+def _filled(texts: dict[str, str], environment: str) -> dict[str, str]:
+    return {key: fill(text, {"environment": environment}) for key, text in texts.items()}

@@ -9,11 +9,14 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from pratique.values._base import Value
 from pratique.values.digest import Digest
+from pratique.values.placeholders import ENVIRONMENT
 
+_PART = r"(?:[A-Za-z0-9_.-]|\$\{environment\})+"
 _SECRET = re.compile(
-    r"^vault:(?P<mount>[a-z0-9][a-z0-9_-]{0,63})/data/(?P<path>[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+){0,15})"
-    r"#(?P<key>[A-Za-z_][A-Za-z0-9_.-]{0,127})(?:@(?P<version>[1-9][0-9]{0,8}))?$"
+    rf"vault:(?P<mount>[a-z0-9][a-z0-9_-]{{0,63}})/data/(?P<path>{_PART}(?:/{_PART}){{0,15}})"
+    r"#(?P<key>[A-Za-z_][A-Za-z0-9_.-]{0,127})(?:@(?P<version>[1-9][0-9]{0,8}))?"
 )
+_SPELLING = "write a secret as vault:<mount>/data/<path>#<key>, with @<version> to pin it"
 
 
 class ImageReference(Value):
@@ -43,11 +46,25 @@ class SecretReference(Value):
         """The reference that `text` spells."""
         if isinstance(text, cls):
             return text
-        match = _SECRET.match(text) if isinstance(text, str) else None
-        if match is None or ".." in match["path"].split("/"):
-            raise ValueError("write a secret as vault:<mount>/data/<path>#<key>, with @<version> to pin it")
+        reference = cls.parse_for_environments(text)
+        if ENVIRONMENT in reference.path:
+            raise ValueError(f"{ENVIRONMENT} has no meaning here, because this is the same for all environments")
+        return reference
+
+    @classmethod
+    def parse_for_environments(cls, text: object) -> Self:
+        """The reference that `text` spells; its path may hold `${environment}`, which `in_environment` replaces."""
+        if isinstance(text, cls):
+            return text
+        match = _SECRET.fullmatch(text) if isinstance(text, str) else None
+        if match is None or {".", ".."} & set(match["path"].split("/")):
+            raise ValueError(_SPELLING)
         version = int(match["version"]) if match["version"] else None
         return cls(mount=match["mount"], path=match["path"], key=match["key"], version=version)
+
+    def in_environment(self, name: str) -> Self:
+        """The reference with `${environment}` replaced by the environment's name."""
+        return self.model_copy(update={"path": self.path.replace(ENVIRONMENT, name)})
 
     def __str__(self) -> str:
         pin = "" if self.version is None else f"@{self.version}"
@@ -61,3 +78,13 @@ SecretText = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^vault:.+/data/.+#.+$", "examples": ["vault:kv/data/hello#db_password"]}),
 ]
 """A secret reference, spelled as one string in YAML and JSON."""
+
+EnvironmentSecretText = Annotated[
+    SecretReference,
+    BeforeValidator(SecretReference.parse_for_environments),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema(
+        {"type": "string", "pattern": r"^vault:.+/data/.+#.+$", "examples": ["vault:kv/data/hello/${environment}#db_password"]}
+    ),
+]
+"""A secret reference whose path may hold `${environment}`: one line that serves every environment."""
