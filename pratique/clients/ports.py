@@ -20,6 +20,7 @@ from pratique.values.plan import StackPlan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.references import SecretReference
 from pratique.values.release import StoredRelease
+from pratique.values.stack import DesiredStack
 from pratique.values.trust import Trusted
 from pratique.values.workload import DesiredWorkload, WorkloadState
 
@@ -182,15 +183,6 @@ class Workloads(Protocol):
     def execute(self, service: str, environment: str, command: Sequence[str], timeout: timedelta) -> tuple[int, str]:
         """Exit status and output of `command` inside the serving container."""
         ...
-
-
-class DesiredStack(Value):
-    """What one stack should be."""
-
-    name: str
-    template: str
-    parameters: dict[str, str]
-    tags: dict[str, str]
 
 
 class Stacks(Protocol):
