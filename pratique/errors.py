@@ -4,6 +4,7 @@
     - `Invalid`    the input itself is wrong: names the place and the remedy.
     - `FenceLost`  a newer holder has taken the environment's lock.
 * `Transient`  the other side could not answer now. Retried, bounded.
+    - `Exhausted`  and those bounds are reached.
 * `Waiting`    not yet. Polled, and never spelled as a retry.
 
 Any other exception is a bug and surfaces as it is.
@@ -67,6 +68,10 @@ class FenceLost(Refused):
 
 class Transient(Exception):
     """The other side could not answer now; asking again may help."""
+
+
+class Exhausted(Transient):
+    """It was asked again as often as it may be; only a person, or the next run, asks once more."""
 
 
 class Waiting(Exception):

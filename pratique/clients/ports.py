@@ -15,6 +15,7 @@ from pratique.values._base import Value
 from pratique.values.commit import Commit
 from pratique.values.digest import Digest
 from pratique.values.evidence import Statement, VerifiedStatement
+from pratique.values.lease import Lease
 from pratique.values.manifest import ImageSection
 from pratique.values.plan import StackPlan
 from pratique.values.promotion import Promotion, PromotionState
@@ -200,15 +201,9 @@ class Stacks(Protocol):
         """The outputs of the stack as it is; empty where there is none."""
         ...
 
-
-class Lease(Value):
-    """An environment's lock, held."""
-
-    service: str
-    environment: str
-    holder: str
-    fence: int
-    expires_at: datetime
+    def delete(self, name: str) -> None:
+        """Delete the stack and wait until it is gone; harmless where there is none."""
+        ...
 
 
 class Ledger(Protocol):
@@ -230,7 +225,7 @@ class Ledger(Protocol):
         """Record how it ended; a promotion that has ended keeps its first ending (refused when they differ)."""
         ...
 
-    def grant(self, promotion_id: str, lease: Lease, address: str) -> Promotion:
+    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
         """Record it as granted, refused with `FenceLost` where the lease is no longer the newest, in one transaction."""
         ...
 
@@ -238,14 +233,24 @@ class Ledger(Protocol):
         """The last granted promotion: what the environment holds."""
         ...
 
+    def granted_before(self, service: str, environment: str) -> Promotion | None:
+        """The newest grant of another release than the environment holds now: where a rollback goes."""
+        ...
+
+    def grant_of(self, service: str, environment: str, release: Digest) -> Promotion | None:
+        """The newest grant of that very release in that environment, whatever has been granted since."""
+        ...
+
     def history(self, service: str | None = None, environment: str | None = None, limit: int = 50) -> Sequence[Promotion]:
         """Promotions, newest first."""
         ...
 
     def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
-        """The lock of the promotion's environment, or None while another holds it.
+        """The lock of the promotion's environment, or None while another holds it or is before it in the queue.
 
+        None is a place in the queue, first come first served; one that has not asked again for twice `duration` loses it.
         Taking over from a holder whose lease has run out marks that holder's promotion `abandoned`.
+        A promotion that holds the lock already gets it under a new fence, so that an earlier process of it is shut out.
         """
         ...
 
@@ -259,4 +264,12 @@ class Ledger(Protocol):
 
     def holder(self, service: str, environment: str) -> Promotion | None:
         """The promotion that holds the lock now."""
+        ...
+
+    def queue(self, service: str, environment: str) -> Sequence[Promotion]:
+        """The promotions that wait for the lock, first come first; one that has stopped asking has lost its place."""
+        ...
+
+    def promotion(self, promotion_id: str) -> Promotion:
+        """The promotion; refused where there is none of that id."""
         ...

@@ -26,3 +26,14 @@ def upstream_first(after: Mapping[str, Sequence[str]]) -> list[tuple[str, ...]]:
         generations.append(ready)
         sorter.done(*ready)
     return generations
+
+
+def upstream_of(after: Mapping[str, Sequence[str]], name: str) -> frozenset[str]:
+    """Every environment that a release passes before it comes to `name`, near or far."""
+    found: set[str] = set()
+    ahead = list(after[name])
+    while ahead:
+        if (before := ahead.pop()) not in found:
+            found.add(before)
+            ahead += after[before]
+    return frozenset(found)

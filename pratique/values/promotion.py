@@ -9,6 +9,7 @@ from typing import Literal
 from pratique.values._base import Value
 from pratique.values.digest import Digest
 from pratique.values.names import CommitId, Name
+from pratique.values.release import StoredRelease
 
 
 class PromotionState(StrEnum):
@@ -45,3 +46,10 @@ class Promotion(Value):
     address: str = ""
     """Where the workload is reached, once granted."""
     run_url: str = ""
+
+
+class Standing(Value):
+    """What an environment holds: the release, and the promotion that granted it."""
+
+    promotion: Promotion
+    stored: StoredRelease
