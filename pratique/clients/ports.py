@@ -241,6 +241,10 @@ class Ledger(Protocol):
         """The newest grant of that very release in that environment, whatever has been granted since."""
         ...
 
+    def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
+        """Every (service, environment) that has a promotion on record, sorted."""
+        ...
+
     def history(self, service: str | None = None, environment: str | None = None, limit: int = 50) -> Sequence[Promotion]:
         """Promotions, newest first."""
         ...
