@@ -9,7 +9,10 @@ from pydantic import Field
 from pratique.values._base import Value
 from pratique.values.digest import Digest, canonical_json, digest_of
 
-FENCE_TAG = "pratique:fence"
+OUR_TAGS = "pratique:"
+"""Tags that start so say who changed the stack last. They are written whenever it changes, and are never a reason to."""
+
+FENCE_TAG = f"{OUR_TAGS}fence"
 """The stack tag that holds the fence of the promotion that changed the stack last."""
 
 
@@ -20,7 +23,7 @@ class DesiredStack(Value):
     template: str
     parameters: dict[str, str]
     tags: dict[str, str]
-    """A tag that differs is a change like any other: keep out of here what differs with every release."""
+    """A tag that differs is a change like any other, but for those that are `OUR_TAGS`."""
 
     @property
     def digest(self) -> Digest:
