@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pratique.errors import Transient
+from pratique.errors import Exhausted, Transient
 from pratique.values.manifest import Retries
 
 if TYPE_CHECKING:
@@ -53,7 +53,9 @@ class RetryPolicy:
         """Prefect's `retry_condition_fn`."""
         failure = await state.aresult(raise_on_failure=False)
         began = run.start_time or datetime.now(UTC)
-        return isinstance(failure, Transient) and self.allows(run.run_count, datetime.now(UTC) - began)
+        if isinstance(failure, Exhausted) or not isinstance(failure, Transient):
+            return False
+        return self.allows(run.run_count, datetime.now(UTC) - began)
 
 
 @contextmanager

@@ -37,7 +37,6 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
             return await _finished(asyncio.to_thread(_without_secrets, body, *arguments, **named))
 
         made = task(
-            run,
             name=body.__name__.replace("_", "-"),
             task_run_name=name,
             retries=len(retries.delays()),
@@ -46,7 +45,7 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
             retry_condition_fn=retries.condition,
             persist_result=False,
             cache_policy=NO_CACHE,
-        )
+        )(run)
         return cast("Callable[P, Awaitable[R]]", made)
 
     return decorate

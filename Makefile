@@ -1,0 +1,63 @@
+# Two commands: `make quickstart` delivers the example through three environments, `make test` proves everything.
+# Both set up what they need; see deployments/install for what that is.
+
+UV_VERSION := 0.13.9
+UV := .tools/bin/uv
+BIN := .venv/bin
+# Each worker has services of its own; two of them share two cores well.
+WORKERS ?= 2
+
+.PHONY: help quickstart test lint types unit up down status bench clean
+
+help: ## Say what there is
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+quickstart: system environment ## Start the local stack and deliver examples/hello to dev, staging and prod
+	$(BIN)/pratique quickstart
+
+test: system-test environment-test lint types ## Lint, types, import rules, and every test on real services
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+lint: environment-test ## Style, spelling, import rules
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/codespell
+	$(BIN)/lint-imports --no-logo >/dev/null || $(BIN)/lint-imports
+
+types: environment-test ## Types, strictly
+	$(BIN)/mypy
+
+unit: environment-test ## The tests that need no service
+	$(BIN)/pytest tests/unit
+
+up: system environment ## Start the local stack
+	$(BIN)/pratique up
+
+down: ## Stop the local stack
+	$(BIN)/pratique down
+
+status: ## Say what of the local stack runs
+	$(BIN)/pratique status
+
+clean: ## Stop the local stack and forget its data
+	-$(BIN)/pratique down
+	rm -rf .pratique
+
+.PHONY: system system-test environment environment-test
+system:
+	@deployments/install
+
+system-test:
+	@deployments/install test
+
+environment: $(UV)
+	@$(UV) sync --quiet --frozen --extra local --no-dev --inexact
+
+environment-test: $(UV)
+	@$(UV) sync --quiet --frozen --all-extras
+
+# uv comes from PyPI, by the Python that is there.
+.tools/bin/uv:
+	@python3 -m venv .tools 2>/dev/null || { \
+	  echo "python3 -m venv failed: on Debian, install python3-venv" >&2; exit 1; }
+	@.tools/bin/pip install --quiet uv==$(UV_VERSION)

@@ -1,0 +1,39 @@
+"""Promote: one release into one environment."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.establish import establish
+from pratique.values.environment import environment_of
+from pratique.values.promotion import Promotion
+from tasks._outcome import told
+from tasks.environments import look
+from tasks.evidence import decide
+from tasks.infrastructure import plan
+from tasks.parameters import EnvironmentName, ReleaseDigest, RequestedBy, ServiceName
+from tasks.promotions import falling_back, grant, keep, locked, recorded
+from tasks.releases import read_release
+from tasks.reports import label_run, report_plan, report_promotion
+
+
+@flow(name="promote", flow_run_name="{service} → {environment}")
+@told
+async def promote(
+    service: ServiceName, release: ReleaseDigest, environment: EnvironmentName, requested_by: RequestedBy = ""
+) -> Promotion:
+    """Move a release into an environment. All evidence is verified first; a failed check brings the last granted release back."""
+    stored = await read_release(service, release)
+    place = environment_of(stored.release.manifest, environment)
+    await label_run(stored, place)
+    async with recorded("promote", stored, place, requested_by) as promotion:
+        await decide(stored, place)
+        async with locked(promotion, stored, place) as passage:
+            before = await look(place)
+            changes = await plan(stored, place)
+            await report_plan(stored, place, changes)
+            if changes.is_empty and before is not None and before.stored == stored:
+                return await keep(passage, before, changes)
+            async with falling_back(passage, to=before, by=establish):
+                address = await establish(stored, place, passage.lease.fence)
+            return await report_promotion(await grant(passage, address))

@@ -1,0 +1,38 @@
+"""Rollback: an environment goes back to a release that it granted before."""
+
+from __future__ import annotations
+
+from prefect import flow
+
+from flows.establish import establish
+from pratique.values.environment import environment_of
+from pratique.values.promotion import Promotion
+from tasks._outcome import told
+from tasks.environments import choose_earlier, look
+from tasks.evidence import decide_rollback
+from tasks.parameters import EarlierRelease, EnvironmentName, Reason, RequestedBy, ServiceName
+from tasks.promotions import falling_back, grant, locked, recorded
+from tasks.releases import read_release
+from tasks.reports import label_run, report_promotion
+
+
+@flow(name="rollback", flow_run_name="{service} ← {environment}")
+@told
+async def rollback(
+    service: ServiceName,
+    environment: EnvironmentName,
+    reason: Reason,
+    release: EarlierRelease = None,
+    requested_by: RequestedBy = "",
+) -> Promotion:
+    """Bring an environment back to a release that was granted there before; its evidence is verified anew."""
+    stored = await read_release(service, await choose_earlier(service, environment, release))
+    place = environment_of(stored.release.manifest, environment)
+    await label_run(stored, place)
+    async with recorded("rollback", stored, place, requested_by, reason) as promotion:
+        await decide_rollback(stored, place)
+        async with locked(promotion, stored, place) as passage:
+            before = await look(place)
+            async with falling_back(passage, to=before, by=establish):
+                address = await establish(stored, place, passage.lease.fence)
+            return await report_promotion(await grant(passage, address, reason))

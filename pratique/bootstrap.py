@@ -1,0 +1,124 @@
+"""From settings to clients: the one place that chooses.
+
+    with clients().registry() as registry:
+        registry.resolve("hello/releases", "commit-…")
+
+Each client is opened where it is used and closed after it; credentials are read from Vault at that moment and kept no longer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from pratique.clients.cloudformation import open_stacks
+from pratique.clients.engine import open_builder, open_workloads
+from pratique.clients.git import GitSource
+from pratique.clients.ledger import open_ledger
+from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
+from pratique.clients.prefect import Prefect, open_prefect
+from pratique.clients.registry import Credentials, open_registry
+from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier
+from pratique.clients.vault import Vault, open_vault
+from pratique.errors import Refused
+from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
+from pratique.values.environment import Environment
+from pratique.values.references import SecretReference
+from pratique.values.trust import Trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Clients:
+    """Every client, as the settings say."""
+
+    settings: Settings
+
+    def place(self, environment: str) -> EnvironmentSettings:
+        """The operator's settings of an environment; refused where there are none."""
+        place = self.settings.environments.get(environment)
+        if place is None:
+            known = ", ".join(self.settings.environments)
+            raise Refused(f"the settings know no environment {environment!r}, only {known}: add [environments.{environment}]")
+        return place
+
+    @property
+    def trust(self) -> tuple[Trusted, ...]:
+        """Every signer that any environment trusts."""
+        trusted = [signer for place in self.settings.environments.values() for signer in place.trust]
+        return tuple(dict.fromkeys(trusted))
+
+    @contextmanager
+    def vault(self) -> Iterator[Vault]:
+        with open_vault(self.settings.vault) as vault:
+            yield vault
+
+    def read_secrets(self, references: Mapping[str, SecretReference]) -> dict[str, str]:
+        """The secrets' values; Vault is not asked where there is none to read."""
+        if not references:
+            return {}
+        with self.vault() as vault:
+            return vault.read_all(references)
+
+    @contextmanager
+    def registry(self) -> Iterator[Registry]:
+        settings = self.settings.registry
+        credentials = None
+        if settings.username is not None and settings.password is not None:
+            secrets = self.read_secrets({"username": settings.username, "password": settings.password})
+            credentials = Credentials(**secrets)
+        with open_registry(settings, credentials) as registry:
+            yield registry
+
+    @contextmanager
+    def signer(self) -> Iterator[EvidenceSigner]:
+        signing = self.settings.signing
+        if isinstance(signing, KeylessSigning):
+            yield KeylessEvidenceSigner(signing, self._identity_token)
+            return
+        with self.vault() as vault:
+            yield KeyEvidenceSigner(vault, signing.key)
+
+    def verifier(self) -> EvidenceVerifier:
+        return OfflineEvidenceVerifier()
+
+    def source(self) -> Source:
+        return GitSource(self.settings.git_cache)
+
+    @contextmanager
+    def builder(self) -> Iterator[Builder]:
+        with open_builder(self.settings.builder) as builder:
+            yield builder
+
+    @contextmanager
+    def workloads(self, environment: Environment) -> Iterator[Workloads]:
+        target = self.place(environment.name).targets.get(environment.target)
+        if target is None:
+            raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
+        with open_workloads(target, self.settings.registry) as workloads:
+            yield workloads
+
+    @contextmanager
+    def stacks(self, environment: Environment) -> Iterator[Stacks]:
+        aws = self.place(environment.name).aws
+        credentials = None
+        if aws.credentials is not None:
+            found = self.read_secrets({"id": aws.credentials.access_key_id, "secret": aws.credentials.secret_access_key})
+            credentials = (found["id"], found["secret"])
+        with open_stacks(aws, credentials) as stacks:
+            yield stacks
+
+    @contextmanager
+    def ledger(self) -> Iterator[Ledger]:
+        with open_ledger(self.settings.ledger) as ledger:
+            yield ledger
+
+    @contextmanager
+    def prefect(self) -> Iterator[Prefect]:
+        with open_prefect(self.settings.prefect) as prefect:
+            yield prefect
+
+
+def clients() -> Clients:
+    """The clients of the current settings, read anew: a worker takes changed settings with its next run."""
+    return Clients(load_settings())

@@ -1,0 +1,90 @@
+"""`pratique deliver | promote | rollback`: start a run by name, follow it, say how it ended."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pratique.bootstrap import clients
+from pratique.cli.exit_codes import STATE_CODES, ExitCode
+from pratique.cli.follow import Follower
+from pratique.cli.output import complaints, console, show_json, show_table
+from pratique.cli.views import held_rows
+from pratique.clients.prefect import Run
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
+Environment = Annotated[str, typer.Option("--to", help="The environment.")]
+
+
+def deliver(
+    repository: Annotated[str, typer.Argument(help="Git URL, or path, of the service's repository.")] = ".",
+    ref: Annotated[str, typer.Option(help="Branch, tag or full commit id.")] = "main",
+    through: Annotated[str | None, typer.Option(help="Stop after this environment.")] = None,
+    *,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Build, sign and store the release of a commit, and promote it through its environments."""
+    # A path means something to the worker only when it is absolute.
+    place = str(Path(repository).resolve()) if Path(repository).exists() else repository
+    parameters = {"repository": place, "ref": ref, "through": through, "requested_by": getpass.getuser()}
+    _run("deliver/pratique", parameters, no_wait=no_wait, as_json=as_json)
+
+
+def promote(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    to: Environment,
+    release: Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")] = None,
+    *,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Move one release into one environment."""
+    from pratique.cli.views import chosen_release  # noqa: PLC0415  # opens the ledger, which `deliver` does not need
+
+    stored = chosen_release(service, release)
+    parameters = {"service": service, "release": stored.digest, "environment": to, "requested_by": getpass.getuser()}
+    _run(clients().place(to).deployment, parameters, no_wait=no_wait, as_json=as_json)
+
+
+def rollback(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    to: Annotated[str, typer.Option("--in", help="The environment.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays in the history.")],
+    release: Annotated[str | None, typer.Option(help="A release granted there before; without it, the one before the present.")] = None,
+    *,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Bring an environment back to a release that was granted there before."""
+    parameters = {"service": service, "environment": to, "reason": reason, "release": release, "requested_by": getpass.getuser()}
+    _run("rollback/pratique", parameters, no_wait=no_wait, as_json=as_json)
+
+
+def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:
+    console.quiet = as_json
+    with clients().prefect() as prefect:
+        run = prefect.start(deployment, parameters, tags=["pratique"])
+        page = prefect.page(run)
+        console.print(f"{deployment} runs: {page}")
+        if not no_wait:
+            run = Follower(prefect, run).until_final()
+    _tell(run, page, as_json=as_json, waited=not no_wait)
+
+
+def _tell(run: Run, page: str, *, as_json: bool, waited: bool) -> None:
+    services = [tag.removeprefix("service:") for tag in run.tags if tag.startswith("service:")]
+    rows = held_rows(services[0]) if services else []
+    if as_json:
+        show_json({"run": run.id, "page": page, "state": run.state_name, "message": run.message, "environments": rows})
+    elif waited and rows:
+        show_table(rows, empty="")
+    code = STATE_CODES.get(run.state_name or "", ExitCode.BUG) if waited else ExitCode.DONE
+    if code is not ExitCode.DONE:
+        complaints.print(f"{run.state_name}: {run.message}", markup=False)
+        raise typer.Exit(code)

@@ -1,0 +1,43 @@
+"""Exit codes of `pratique`, for scripts: what happened, without reading the text."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from pratique.errors import Invalid, Refused, Transient, Waiting
+
+
+class ExitCode(IntEnum):
+    """0 done, 1 a bug, 2 the input is wrong, 3 refused, 4 waiting, 5 a transient failure that lasted."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    REFUSED = 3
+    WAITING = 4
+    TRANSIENT = 5
+
+
+def code_of(failure: Exception) -> ExitCode:
+    """The exit code of one of our words; anything else is a bug."""
+    match failure:
+        case Invalid():
+            return ExitCode.USAGE
+        case Refused():
+            return ExitCode.REFUSED
+        case Waiting():
+            return ExitCode.WAITING
+        case Transient():
+            return ExitCode.TRANSIENT
+        case _:
+            return ExitCode.BUG
+
+
+STATE_CODES = {
+    "Completed": ExitCode.DONE,
+    "Refused": ExitCode.REFUSED,
+    "Cancelled": ExitCode.REFUSED,
+    "Waiting": ExitCode.WAITING,
+    "Transient": ExitCode.TRANSIENT,
+}
+"""By the name of a flow run's final state; any other name is a bug's."""

@@ -1,0 +1,63 @@
+"""`pratique up | down | status | quickstart`: the local stack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pratique.cli.deliveries import deliver
+from pratique.cli.exit_codes import ExitCode
+from pratique.cli.output import console, show_json, show_table
+from pratique.local.example import commit_example, seed_secrets
+from pratique.local.stack import LocalStack
+from pratique.settings import settings_file
+
+CHECKOUT = Path(__file__).parents[2]
+"""The folder that holds `flows/` and `deployments/`: the local stack works from a checkout."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+
+
+def up() -> None:
+    """Start the local stack: OpenBao, a registry, an AWS endpoint, a Prefect server and a worker. Twice is harmless."""
+    stack = _stack()
+    stack.up(_say)
+    seed_secrets(stack.openbao())
+    console.print(f"up; Prefect's UI is at {stack.ui_url}, settings in {stack.config}", markup=False)
+
+
+def down() -> None:
+    """Stop the local stack; its data stays in its folder."""
+    _stack().down(_say)
+
+
+def status(*, as_json: Json = False) -> None:
+    """Say what of the local stack runs, and where."""
+    found = _stack().status()
+    if as_json:
+        show_json(found)
+    else:
+        show_table(
+            [{"service": s.name, "runs": s.running, "process": s.process_id, "address": s.address, "log": s.log} for s in found],
+            empty="nothing",
+        )
+    if not all(service.running for service in found if service.needed):
+        raise typer.Exit(ExitCode.WAITING)
+
+
+def quickstart() -> None:
+    """Start the local stack and deliver `examples/hello` to dev, staging and prod."""
+    up()
+    repository = commit_example(CHECKOUT / "examples" / "hello", _stack().folder / "hello")
+    deliver(str(repository), "main", None, no_wait=False, as_json=False)
+    console.print(f"Prefect's UI: {_stack().ui_url}    history: pratique history hello    end: pratique down", markup=False)
+
+
+def _stack() -> LocalStack:
+    return LocalStack(settings_file().parent, CHECKOUT)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False)

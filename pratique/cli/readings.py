@@ -1,0 +1,104 @@
+"""`pratique plan | verify | releases | environments | history`: look, and change nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, TypeVar
+
+import stamina
+import typer
+
+from pratique.bootstrap import clients
+from pratique.cli.output import console, show_json, show_table
+from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
+from pratique.errors import Transient
+from pratique.pipeline.planning import plan_changes
+from pratique.pipeline.verification import judge, judge_evidence
+from pratique.values.environment import environment_of
+
+T = TypeVar("T")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Service = Annotated[str | None, typer.Argument(help="Only this service.")]
+Release = Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")]
+
+
+def plan(
+    service: Annotated[str, typer.Argument(help="The service.")],
+    to: Annotated[str, typer.Option("--to", help="The environment.")],
+    release: Release = None,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Say what promoting a release would change, and whether the gates would let it in. Nothing is touched."""
+    stored = _patiently(lambda: chosen_release(service, release))
+    environment = environment_of(stored.release.manifest, to)
+    found = _patiently(lambda: plan_changes(clients(), stored, environment))
+    decision = _patiently(lambda: judge(clients(), stored, environment))
+    if as_json:
+        show_json(
+            {
+                "service": service,
+                "environment": to,
+                "release": stored.digest,
+                "plan": found.digest,
+                "changes": [change.model_dump(mode="json") for change in found.changes],
+                "reason": found.reason,
+                "allowed": decision.allowed,
+                "refusals": decision.reasons,
+            }
+        )
+    else:
+        console.print(f"{stored.label} → {to}", markup=False)
+        rows = [{"action": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
+        show_table(rows, empty=f"nothing to do: {found.reason}")
+    decision.require()
+
+
+def verify(service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False) -> None:
+    """Verify signatures and provenance of a release and of its images."""
+    stored = _patiently(lambda: chosen_release(service, release))
+    decision = _patiently(lambda: judge_evidence(clients(), stored))
+    if as_json:
+        show_json({"release": stored.digest, "commit": stored.release.commit.id, "verified": decision.allowed, "refusals": decision.reasons})
+    elif decision.allowed:
+        console.print(f"verified: {stored.label} and its {len(stored.release.images)} image(s) are signed and built from their commit", markup=False)
+    decision.require()
+
+
+def releases(service: Service = None, limit: Limit = 20, *, as_json: Json = False) -> None:
+    """List releases, newest first."""
+    _show(lambda: release_rows(service, limit), "no release yet: `pratique deliver` makes one", as_json=as_json)
+
+
+def environments(service: Service = None, *, as_json: Json = False) -> None:
+    """Say what is where."""
+    _show(lambda: held_rows(service), "no environment holds anything yet", as_json=as_json)
+
+
+def history(
+    service: Service = None,
+    environment: Annotated[str | None, typer.Option("--in", help="Only this environment.")] = None,
+    limit: Limit = 20,
+    *,
+    as_json: Json = False,
+) -> None:
+    """List promotions and rollbacks, newest first."""
+    _show(lambda: history_rows(service, environment, limit), "nothing was promoted yet", as_json=as_json)
+
+
+def _show(rows: Callable[[], list[dict[str, object]]], empty: str, *, as_json: bool) -> None:
+    found = _patiently(rows)
+    if as_json:
+        show_json(found)
+    else:
+        show_table(found, empty=empty)
+
+
+def _patiently(look: Callable[[], T]) -> T:
+    """The answer, asked for again a few times: no task stands around these commands that would."""
+    for attempt in stamina.retry_context(on=Transient, attempts=4, timeout=20.0):
+        with attempt:
+            return look()
+    raise AssertionError("unreachable: the last attempt answers or raises")

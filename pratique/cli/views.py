@@ -1,0 +1,87 @@
+"""What the reading commands show, as rows: the same for people and for programs."""
+
+from __future__ import annotations
+
+from pratique.bootstrap import clients
+from pratique.clients import releases
+from pratique.errors import Refused
+from pratique.values.promotion import Promotion
+from pratique.values.release import StoredRelease
+
+
+def chosen_release(service: str, digest: str | None) -> StoredRelease:
+    """The release of that digest, or the service's newest one."""
+    if digest is not None:
+        with clients().registry() as registry:
+            return releases.read(registry, service, digest)
+    with clients().ledger() as ledger:
+        newest = ledger.releases(service, limit=1)
+    if not newest:
+        raise Refused(f"no release of {service!r} is on record: `pratique deliver` makes one")
+    return newest[0]
+
+
+def held_rows(service: str | None = None) -> list[dict[str, object]]:
+    """What is where, one row for each environment of each service."""
+    rows: list[dict[str, object]] = []
+    with clients().ledger() as ledger:
+        for name, environment in ledger.environments(service):
+            held, holder = ledger.granted(name, environment), ledger.holder(name, environment)
+            rows.append(
+                {
+                    "service": name,
+                    "environment": environment,
+                    "commit": held.commit[:12] if held else None,
+                    "release": held.release if held else None,
+                    "address": f"http://{held.address}" if held and held.address else None,
+                    "since": held.finished_at if held else None,
+                    "seconds": _seconds(held) if held else None,
+                    "note": f"{holder.kind} of {holder.commit[:12]} is running" if holder else (held.reason if held else None),
+                }
+            )
+    return rows
+
+
+def history_rows(service: str | None, environment: str | None, limit: int) -> list[dict[str, object]]:
+    """Promotions, newest first."""
+    with clients().ledger() as ledger:
+        found = ledger.history(service, environment, limit)
+    return [
+        {
+            "started": promotion.started_at,
+            "kind": promotion.kind,
+            "service": promotion.service,
+            "environment": promotion.environment,
+            "commit": promotion.commit[:12],
+            "release": promotion.release,
+            "state": promotion.state.value,
+            "seconds": _seconds(promotion),
+            "by": promotion.requested_by,
+            "reason": promotion.reason,
+            "id": promotion.id,
+        }
+        for promotion in found
+    ]
+
+
+def release_rows(service: str | None, limit: int) -> list[dict[str, object]]:
+    """Releases, newest first."""
+    with clients().ledger() as ledger:
+        found = ledger.releases(service, limit)
+    return [
+        {
+            "service": stored.release.service,
+            "commit": stored.release.commit.short,
+            "release": stored.digest,
+            "committed": stored.release.commit.committed_at,
+            "author": stored.release.commit.author,
+            "subject": stored.release.commit.subject,
+        }
+        for stored in found
+    ]
+
+
+def _seconds(promotion: Promotion) -> float | None:
+    if promotion.finished_at is None:
+        return None
+    return round((promotion.finished_at - promotion.started_at).total_seconds(), 1)

@@ -1,0 +1,78 @@
+"""What people read about releases, plans and promotions, as Markdown and tables.
+
+Whatever comes from a commit or a manifest is escaped: a commit's subject is text, not markup.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pratique.values.environment import Environment
+from pratique.values.plan import Plan
+from pratique.values.promotion import Promotion
+from pratique.values.release import StoredRelease
+
+
+def release_report(stored: StoredRelease, registry: str) -> str:
+    """The release: its commit, its images, how to verify it."""
+    release = stored.release
+    commit = release.commit
+    lines = [
+        f"# {release.service} {commit.short}",
+        "",
+        f"> {escaped(commit.subject)}",
+        "",
+        "| | |",
+        "|---|---|",
+        f"| Release | `{registry}/{stored.reference}` |",
+        f"| Commit | `{commit.id}` |",
+        f"| Repository | {escaped(commit.repository)} |",
+        f"| Author | {escaped(commit.author)} |",
+        f"| Committed | {commit.committed_at.isoformat()} |",
+        f"| Infrastructure | `{release.infrastructure}` |",
+        *(f"| Image {image.name} | `{registry}/{image.reference}` |" for image in release.images),
+        "",
+        f"Verify it: `pratique verify {release.service} --release {stored.digest}`",
+    ]
+    return "\n".join(lines)
+
+
+def plan_report(stored: StoredRelease, environment: Environment, plan: Plan) -> str:
+    """The plan: every change, or why there is none."""
+    head = f"# {environment.service} → {environment.name}: {stored.release.commit.short}\n\nPlan `{plan.digest}`\n"
+    if plan.is_empty:
+        return f"{head}\nNothing to do: {escaped(plan.reason)}\n"
+    rows = [f"| {change.action} | {change.kind} {escaped(change.name)} | {escaped(change.detail)} |" for change in plan.changes]
+    return "\n".join([head, "| | what | how |", "|---|---|---|", *rows, ""])
+
+
+def environment_table(held: Sequence[Promotion]) -> list[dict[str, str]]:
+    """What is where: one row for each environment that holds a release."""
+    return [
+        {
+            "environment": promotion.environment,
+            "commit": promotion.commit[:12],
+            "release": promotion.release,
+            "since": (promotion.finished_at or promotion.started_at).isoformat(timespec="seconds"),
+            "address": promotion.address,
+            "by": promotion.requested_by,
+        }
+        for promotion in held
+    ]
+
+
+def delivery_report(stored: StoredRelease, promotions: Sequence[Promotion]) -> str:
+    """Where a release went: each environment with its state, its time and the run that did it."""
+    lines = [f"# {stored.release.service} {stored.release.commit.short}", "", "| environment | | seconds | address | run |", "|---|---|---|---|---|"]
+    for promotion in promotions:
+        seconds = f"{(promotion.finished_at - promotion.started_at).total_seconds():.1f}" if promotion.finished_at else ""
+        run = f"[run]({promotion.run_url})" if promotion.run_url else ""
+        note = f"{promotion.state.value}: {escaped(promotion.reason)}" if promotion.reason else promotion.state.value
+        lines.append(f"| {promotion.environment} | {note} | {seconds} | {promotion.address} | {run} |")
+    return "\n".join([*lines, ""])
+
+
+def escaped(text: str) -> str:
+    """The text on one line, without what Markdown or HTML would read as markup."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~&])", r"\\\1", " ".join(text.split()))

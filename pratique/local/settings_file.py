@@ -1,0 +1,53 @@
+"""The settings file of the local stack: written by `pratique up`, read by everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import tomli_w
+
+from pratique.clients.vault import open_vault
+from pratique.local.openbao import KEY, OpenBao
+from pratique.local.prefect import PrefectStack
+
+ENVIRONMENTS = ("dev", "staging", "prod")
+"""The environments of the local stack, all of them on this machine."""
+
+LEASE = "15s"
+"""How long an environment stays locked after its promotion was killed."""
+
+
+def write_settings(
+    file: Path, *, stack: str, engine: str, front: str, openbao: OpenBao, registry: str, aws: str, prefect: PrefectStack
+) -> None:
+    """Write it anew: addresses may have changed, and the signing key may have been rotated."""
+    place = {
+        "trust": [{"kind": "key", "pem": pem} for pem in _public_keys(openbao)],
+        "aws": {"region": "eu-central-1", "endpoint": aws, "credentials": _AWS_CREDENTIALS},
+        "targets": {"docker": {"engine": engine, "address": "127.0.0.1", "front_image": front, "stack": stack}},
+    }
+    content = {
+        "builder": engine,
+        "git_cache": str(file.parent / "git"),
+        "registry": {"address": registry, "plain_http": True},
+        "vault": openbao.settings.model_dump(mode="json", exclude_none=True),
+        "signing": {"kind": "transit", "key": KEY},
+        "ledger": {"url": f"sqlite:///{file.parent / 'ledger.db'}", "lease": LEASE},
+        "prefect": {"api_url": prefect.api_url},
+        "environments": dict.fromkeys(ENVIRONMENTS, place),
+    }
+    new = file.with_suffix(".new")
+    new.write_text("# Written by `pratique up`; changes made here are lost.\n" + tomli_w.dumps(content))
+    new.replace(file)
+
+
+_AWS_CREDENTIALS = {
+    "access_key_id": "vault:kv/data/aws#access_key_id",
+    "secret_access_key": "vault:kv/data/aws#secret_access_key",
+}
+
+
+def _public_keys(openbao: OpenBao) -> list[str]:
+    with open_vault(openbao.settings) as vault:
+        newest, _ = vault.public_key(KEY)
+        return [vault.public_key(KEY, version)[1] for version in range(1, newest + 1)]

@@ -1,0 +1,33 @@
+"""A service as one commit describes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pratique.bootstrap import Clients
+from pratique.decisions.manifest_reading import read_manifest
+from pratique.decisions.modules import stack_template
+from pratique.values.commit import Commit
+from pratique.values.manifest import MANIFEST_FILE, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAtCommit:
+    """The manifest, and the files of the infrastructure bundle: `pratique.yaml` and every module's."""
+
+    manifest: Manifest
+    files: dict[str, bytes]
+
+
+def service_at(clients: Clients, commit: Commit) -> ServiceAtCommit:
+    """The service at the commit; refused where its manifest and its modules do not fit each other."""
+    source = clients.source()
+    text = source.file(commit, MANIFEST_FILE)
+    manifest = read_manifest(text, f"{MANIFEST_FILE} at {commit.short}")
+    files = {MANIFEST_FILE: text}
+    for section in manifest.infrastructure:
+        found = source.files(commit, section.module)
+        files |= {f"{section.module}/{path}": content for path, content in found.items()}
+    for section in manifest.infrastructure:
+        stack_template(files, section)
+    return ServiceAtCommit(manifest=manifest, files=files)

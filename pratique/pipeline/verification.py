@@ -1,0 +1,41 @@
+"""Evidence, gathered and judged: for a promotion, and for whether a release that exists may be used again."""
+
+from __future__ import annotations
+
+from pratique.bootstrap import Clients
+from pratique.clients.sigstore.gather import gather
+from pratique.decisions.gates import Situation, decide_promotion, everything_has_provenance, everything_is_signed
+from pratique.values.decision import Decision, all_of
+from pratique.values.environment import Environment, environment_of
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.release import StoredRelease
+
+
+def judge(clients: Clients, stored: StoredRelease, environment: Environment) -> Decision:
+    """Whether the release may enter the environment: every gate, every reason."""
+    trusted = clients.place(environment.name).trust
+    with clients.registry() as registry:
+        evidence = gather(registry, clients.verifier(), stored, trusted)
+    situation = Situation(
+        stored=stored,
+        environment=environment,
+        trusted=trusted,
+        evidence=evidence,
+        upstream=_granted_upstream(clients, stored, environment),
+    )
+    return decide_promotion(situation)
+
+
+def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
+    """Whether signatures and provenance of the release and its images verify for anyone the settings trust."""
+    with clients.registry() as registry:
+        evidence = gather(registry, clients.verifier(), stored, clients.trust)
+    environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
+    situation = Situation(stored=stored, environment=environment, trusted=clients.trust, evidence=evidence)
+    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+
+
+def _granted_upstream(clients: Clients, stored: StoredRelease, environment: Environment) -> tuple[Promotion, ...]:
+    with clients.ledger() as ledger:
+        found = (ledger.grant_of(environment.service, before, stored.digest) for before in environment.after)
+        return tuple(promotion for promotion in found if promotion is not None and promotion.state is PromotionState.GRANTED)

@@ -1,0 +1,58 @@
+"""Evidence: statements signed and attached, and gates decided on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pratique import __version__
+from pratique.bootstrap import clients
+from pratique.clients.sigstore.gather import sign_and_attach
+from pratique.decisions.provenance import RunDetails, image_statements, release_statements
+from pratique.pipeline.verification import judge
+from pratique.values.build import BuiltImage
+from pratique.values.commit import Commit
+from pratique.values.environment import Environment
+from pratique.values.evidence import Statement
+from pratique.values.manifest import ImageSection
+from pratique.values.references import ImageReference
+from pratique.values.release import ReleasedImage, StoredRelease
+from tasks._retries import RETRY_REGISTRY, RETRY_SIGNING
+from tasks._step import step, tell
+
+BUILDER = f"https://pratique.dev/builder/{__version__}"
+"""`builder.id` of our provenance: this pipeline, in this version."""
+
+
+@step("sign {image.name}", RETRY_SIGNING)
+def sign_image(commit: Commit, section: ImageSection, image: ReleasedImage, built: BuiltImage) -> ReleasedImage:
+    """The image, its signature and its provenance stored beside it."""
+    run = RunDetails(builder=BUILDER, started=built.started_at, finished=built.finished_at)
+    _sign(image.reference, commit, image_statements(image.reference, section, commit, run))
+    return image
+
+
+@step("sign the release", RETRY_SIGNING)
+def sign_release(stored: StoredRelease) -> StoredRelease:
+    """The release, its signature and its provenance stored beside it."""
+    _sign(stored.reference, stored.release.commit, release_statements(stored, RunDetails(builder=BUILDER)))
+    return stored
+
+
+@step("decide for {environment.name}", RETRY_REGISTRY)
+def decide(stored: StoredRelease, environment: Environment) -> None:
+    """Return when every gate lets the release into the environment; refused with every reason otherwise."""
+    judge(clients(), stored, environment).require()
+    tell(f"every gate of {environment.name} lets {stored.label} in: signed, built from its commit, granted upstream")
+
+
+@step("decide for {environment.name}", RETRY_REGISTRY)
+def decide_rollback(stored: StoredRelease, environment: Environment) -> None:
+    """As `decide`, without the gate of the upstream environments: the release has been in this one before."""
+    judge(clients(), stored, environment.model_copy(update={"after": ()})).require()
+
+
+def _sign(reference: ImageReference, commit: Commit, statements: Sequence[Statement]) -> None:
+    with clients().registry() as registry, clients().signer() as signer:
+        for statement in statements:
+            sign_and_attach(registry, signer, reference.repository, statement, reference.digest, commit.committed_at)
+            tell(f"{reference}: {statement.predicate_type} signed")

@@ -1,0 +1,136 @@
+"""Promotions: recorded, held under the environment's lock, ended in the ledger whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Literal
+
+from prefect.runtime import flow_run
+
+from pratique.bootstrap import clients
+from pratique.errors import FenceLost, Refused, Transient, Waiting
+from pratique.pipeline.lock import Keeper, take_lock
+from pratique.scrub import scrub
+from pratique.values.environment import Environment, environment_of
+from pratique.values.passage import Passage
+from pratique.values.plan import Plan
+from pratique.values.promotion import Promotion, PromotionState, Standing
+from pratique.values.release import StoredRelease
+from tasks._retries import RETRY_LEDGER, patience
+from tasks._step import step, tell
+from tasks.workloads import withdraw
+
+Kind = Literal["promote", "rollback"]
+
+Establish = Callable[[StoredRelease, Environment, int], Awaitable[str]]
+"""Brings a release into an environment under a fence, and gives the address at which it serves."""
+
+
+@step("begin", RETRY_LEDGER)
+def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested_by: str, why: str) -> Promotion:
+    """The promotion, on record before anything is touched."""
+    promotion = Promotion(
+        id=str(uuid.uuid4()),
+        kind=kind,
+        service=stored.release.service,
+        environment=environment.name,
+        release=stored.digest,
+        commit=stored.release.commit.id,
+        requested_by=requested_by,
+        state=PromotionState.RUNNING,
+        reason=why,
+        started_at=datetime.now(UTC),
+        run_url=flow_run.ui_url or "",
+    )
+    with clients().ledger() as ledger:
+        ledger.record_release(stored)
+        ledger.begin(promotion)
+    return promotion
+
+
+@step("grant {passage.environment.name}", RETRY_LEDGER)
+def grant(passage: Passage, address: str, reason: str = "") -> Promotion:
+    """The promotion as granted: from now on the environment holds its release."""
+    with clients().ledger() as ledger:
+        granted = ledger.grant(passage.promotion.id, passage.lease, address, reason)
+    tell(f"{passage.environment.name} holds {passage.stored.label}" + (f" at {address}" if address else ""))
+    return granted
+
+
+@step("keep {passage.environment.name}", RETRY_LEDGER)
+def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
+    """The promotion as granted without a change, because the environment holds the release already."""
+    with clients().ledger() as ledger:
+        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, f"nothing to do: {changes.reason}")
+
+
+@step("end the promotion as {state}", RETRY_LEDGER)
+def end(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
+    """The promotion as it ended."""
+    with clients().ledger() as ledger:
+        return ledger.finish(promotion.id, state, reason=reason)
+
+
+@asynccontextmanager
+async def recorded(
+    kind: Kind, stored: StoredRelease, environment: Environment, requested_by: str, why: str = ""
+) -> AsyncIterator[Promotion]:
+    """Within it a promotion is on record; left by a failure or a cancellation, that is recorded too."""
+    promotion = await begin(kind, stored, environment, requested_by, why)
+    try:
+        with patience(environment.retries):
+            yield promotion
+    except FenceLost:
+        # Whoever has the lock now has recorded this one as abandoned.
+        raise
+    except Exception as failure:
+        await end(promotion, PromotionState.FAILED, scrub(str(failure) or repr(failure)))
+        raise
+    except BaseException:
+        await asyncio.to_thread(_cancelled, promotion)
+        raise
+
+
+@asynccontextmanager
+async def locked(promotion: Promotion, stored: StoredRelease, environment: Environment) -> AsyncIterator[Passage]:
+    """Within it the promotion holds its environment's lock; a lock lost to another holder ends what stands in it."""
+    lease = await take_lock(clients(), promotion, tell)
+    async with Keeper(clients(), lease):
+        tell(f"{promotion.service} in {promotion.environment} is locked, fence {lease.fence}")
+        yield Passage(promotion=promotion, stored=stored, environment=environment, lease=lease)
+
+
+@asynccontextmanager
+async def falling_back(
+    passage: Passage, to: Standing | None, by: Establish
+) -> AsyncIterator[None]:
+    """Within it a failure brings the environment back to the release `to`; where it held none, the workload is withdrawn."""
+    try:
+        yield
+    except FenceLost:
+        raise
+    except Exception as failure:
+        reasons = failure.reasons if isinstance(failure, Refused) else (str(failure) or repr(failure),)
+        tell(f"failed: {'; '.join(reasons)}")
+        raise Refused(*reasons, await _back(passage, to, by)) from failure
+
+
+async def _back(passage: Passage, to: Standing | None, by: Establish) -> str:
+    name = passage.environment.name
+    try:
+        if to is None:
+            await withdraw(passage.environment)
+            return f"{name} held no release before, so the workload was withdrawn"
+        await by(to.stored, environment_of(to.stored.release.manifest, name), passage.lease.fence)
+    except (Refused, Transient, Waiting) as failure:
+        return f"going back failed as well, so {name} needs a person: {failure}"
+    return f"{name} was rolled back to {to.stored.label}"
+
+
+def _cancelled(promotion: Promotion) -> None:
+    with clients().ledger() as ledger:
+        ledger.finish(promotion.id, PromotionState.CANCELLED, reason="its run was cancelled")

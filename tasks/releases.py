@@ -1,0 +1,58 @@
+"""Releases: found, put together, read again by digest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pratique.bootstrap import clients
+from pratique.clients import releases
+from pratique.decisions.bundle import pack
+from pratique.pipeline.service import service_at
+from pratique.pipeline.verification import judge_evidence
+from pratique.values.commit import Commit
+from pratique.values.digest import digest_of
+from pratique.values.manifest import Manifest
+from pratique.values.release import Release, ReleasedImage, StoredRelease
+from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
+from tasks._step import step, tell
+
+
+@step("look for a release of the commit", RETRY_REGISTRY)
+def find_release(commit: Commit, service: str) -> StoredRelease | None:
+    """The commit's release, if it was made before and all its evidence still verifies."""
+    with clients().registry() as registry:
+        found = releases.find(registry, service, commit.id)
+        if found is None:
+            return None
+        verdict = judge_evidence(clients(), found)
+    if not verdict.allowed:
+        tell(f"release {found.digest} of this commit is not reused but made again: {'; '.join(verdict.reasons)}")
+        return None
+    tell(f"nothing to build: {found.label} is signed and stored already")
+    return found
+
+
+@step("store the release", RETRY_REGISTRY)
+def store_release(commit: Commit, manifest: Manifest, images: Sequence[ReleasedImage]) -> StoredRelease:
+    """The release, stored as one artifact: the images by digest and the infrastructure bundle of the commit."""
+    bundle = pack(service_at(clients(), commit).files)
+    release = Release(
+        service=manifest.service, commit=commit, images=tuple(images), infrastructure=digest_of(bundle), manifest=manifest
+    )
+    with clients().registry() as registry:
+        return releases.store(registry, release, bundle)
+
+
+@step("read the release", RETRY_REGISTRY)
+def read_release(service: str, digest: str) -> StoredRelease:
+    """The release of that digest."""
+    with clients().registry() as registry:
+        return releases.read(registry, service, digest)
+
+
+@step("record the release", RETRY_LEDGER)
+def finish_release(stored: StoredRelease) -> StoredRelease:
+    """The release, known to the ledger from now on."""
+    with clients().ledger() as ledger:
+        ledger.record_release(stored)
+    return stored

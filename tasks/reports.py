@@ -1,0 +1,75 @@
+"""What a person finds in the Prefect UI: tags on runs, and artifacts that say what is where and why."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from prefect import get_client
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.runtime import flow_run
+
+from pratique.bootstrap import clients
+from pratique.decisions import reports
+from pratique.values.environment import Environment
+from pratique.values.plan import Plan
+from pratique.values.promotion import Promotion
+from pratique.values.release import StoredRelease
+
+
+async def label_run(stored: StoredRelease, environment: Environment | None = None) -> None:
+    """Tag the present run with service, commit and environment, however it was started."""
+    tags = {f"service:{stored.release.service}", f"commit:{stored.release.commit.short}"}
+    if environment is not None:
+        tags.add(f"environment:{environment.name}")
+    if flow_run.id is not None:
+        async with get_client() as client:
+            await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *tags}))
+
+
+async def report_release(stored: StoredRelease) -> StoredRelease:
+    """The release, described in an artifact of the run."""
+    release = stored.release
+    await acreate_markdown_artifact(
+        reports.release_report(stored, clients().settings.registry.address),
+        key=_key("release", release.service, release.commit.short),
+        description=f"{release.service}: the release of commit {release.commit.short}",
+    )
+    return stored
+
+
+async def report_plan(stored: StoredRelease, environment: Environment, plan: Plan) -> None:
+    """The plan, as an artifact: what changes, or why nothing does."""
+    await acreate_markdown_artifact(
+        reports.plan_report(stored, environment, plan),
+        key=_key("plan", environment.service, environment.name),
+        description=f"{environment.service}: what changes in {environment.name}",
+    )
+
+
+async def report_promotion(promotion: Promotion) -> Promotion:
+    """The promotion; the service's environment table is brought up to date."""
+    with clients().ledger() as ledger:
+        found = [ledger.granted(*place) for place in ledger.environments(promotion.service)]
+    await acreate_table_artifact(
+        reports.environment_table([held for held in found if held is not None]),
+        key=_key("environments", promotion.service),
+        description=f"{promotion.service}: what is where",
+    )
+    return promotion
+
+
+async def report_delivery(stored: StoredRelease, promotions: Sequence[Promotion]) -> list[Promotion]:
+    """The promotions, summed up in an artifact with links to their runs."""
+    release = stored.release
+    await acreate_markdown_artifact(
+        reports.delivery_report(stored, promotions),
+        key=_key("delivery", release.service, release.commit.short),
+        description=f"{release.service}: where commit {release.commit.short} went",
+    )
+    return list(promotions)
+
+
+def _key(*parts: str) -> str:
+    """An artifact key, for which Prefect allows lower-case letters, digits and hyphens."""
+    return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower())

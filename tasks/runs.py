@@ -1,0 +1,62 @@
+"""Runs of other deployments: started with a key, followed to their end."""
+
+from __future__ import annotations
+
+import time
+
+from prefect.runtime import flow_run
+
+from pratique.bootstrap import clients
+from pratique.clients.prefect import Prefect, Run
+from pratique.errors import Exhausted, Refused, Waiting
+from pratique.values.promotion import Promotion
+from pratique.values.release import StoredRelease
+from tasks._retries import RETRY_ORCHESTRATOR
+from tasks._step import step, tell
+
+FIRST_POLL, SLOWEST_POLL = 0.1, 2.0
+"""Seconds between two looks at a run that is followed."""
+
+
+@step("promote to {environment}", RETRY_ORCHESTRATOR)
+def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: str) -> Promotion:
+    """The promotion, made by a run of the environment's own deployment, which only that environment's workers take."""
+    service = stored.release.service
+    deployment = clients().place(environment).deployment
+    parameters = {"service": service, "release": stored.digest, "environment": environment, "requested_by": requested_by}
+    # A delivery that is run again after a failure promotes again; one that only lost sight of its runs finds them by key.
+    key = f"promote:{service}:{environment}:{stored.digest}:{flow_run.id}:{flow_run.run_count}"
+    tags = ["pratique", f"service:{service}", f"environment:{environment}", f"delivery:{flow_run.id}"]
+    with clients().prefect() as prefect:
+        run = prefect.start(deployment, parameters, key=key, tags=tags)
+        tell(f"{environment}: {prefect.page(run)}")
+        ended = _followed(prefect, run)
+        _require_completed(environment, ended, prefect.page(run))
+    with clients().ledger() as ledger:
+        promotion = ledger.grant_of(service, environment, stored.digest)
+    if promotion is None:
+        raise Refused(f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?")
+    return promotion
+
+
+def _followed(prefect: Prefect, run: Run) -> Run:
+    poll = FIRST_POLL
+    while not run.is_final:
+        time.sleep(poll)
+        poll = min(poll * 1.2, SLOWEST_POLL)
+        run = prefect.run(run.id)
+    return run
+
+
+def _require_completed(environment: str, run: Run, page: str) -> None:
+    match run.state_name:
+        case "Completed":
+            return
+        case "Transient":
+            raise Exhausted(f"{environment}: {run.message} ({page})")
+        case "Waiting":
+            raise Waiting(f"{environment}: {run.message} ({page})")
+        case "Refused":
+            raise Refused(f"{environment}: {run.message}")
+        case other:
+            raise Refused(f"{environment}: its run ended as {other}: {run.message} ({page})")
