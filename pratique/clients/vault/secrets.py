@@ -87,17 +87,17 @@ def _missing(session: Session, reference: SecretReference, answer: Answer) -> Re
     """Why a path is not there: the mount may be another one than was thought."""
     if "namespace" in answer.errors:
         return unexplained(session.address, f"read {_path(reference)}", answer)
-    engine = _engine(session, reference.mount)
-    if engine == "":
+    if "no handler for route" in answer.errors:
         return Refused(f"{reference}: nothing is mounted at {reference.mount}: name a KV version 2 mount")
-    if engine not in (None, _KV2):
+    engine = _engine(session, reference.mount)
+    if engine not in ("", _KV2):
         return Refused(f"{reference}: what is mounted at {reference.mount} is {engine}: name a {_KV2} mount")
     version = "" if reference.version is None else f" in version {reference.version}"
     return Refused(f"{reference}: there is nothing at {_path(reference)}{version}: write it, or correct the reference")
 
 
-def _engine(session: Session, mount: str) -> str | None:
-    """What is mounted there: "" where nothing is, None where we may not know.
+def _engine(session: Session, mount: str) -> str:
+    """What is mounted there; empty where we may not know.
 
     Vault's own command line asks this endpoint before it reads; it is open to whoever may use anything below the mount.
     """
@@ -105,9 +105,9 @@ def _engine(session: Session, mount: str) -> str | None:
     try:
         told = session.ask("read", path, lambda client: client.adapter.get(f"/v1/{path}"))
     except Refused:
-        return None
+        return ""
     if not told.ok:
-        return "" if told.status in (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND) else None
+        return ""
     kind = str(told.data.get("type"))
     return f"KV version {(told.data.get('options') or {}).get('version', '1')}" if kind == "kv" else f"of type {kind}"
 
