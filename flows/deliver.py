@@ -20,7 +20,7 @@ from tasks.runs import promote_in_own_run
 async def deliver(
     repository: Repository, ref: Ref = "main", through: LastEnvironment = None, requested_by: RequestedBy = ""
 ) -> list[Promotion]:
-    """Bring a commit to every environment of its pratique.yaml, upstream first; what is done already is found and left alone."""
+    """Bring a commit to every environment of its pratique.yaml, upstream first; what is done is found and left alone."""
     stored = await prepare(repository, ref)
     await label_run(stored)
     promotions: list[Promotion] = []

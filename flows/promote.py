@@ -22,7 +22,7 @@ from tasks.reports import label_run, report_plan, report_promotion
 async def promote(
     service: ServiceName, release: ReleaseDigest, environment: EnvironmentName, requested_by: RequestedBy = ""
 ) -> Promotion:
-    """Move a release into an environment. All evidence is verified first; a failed check brings the last granted release back."""
+    """Move a release into an environment: verified before anything changes, and undone where a check fails."""
     stored = await read_release(service, release)
     place = environment_of(stored.release.manifest, environment)
     await label_run(stored, place)

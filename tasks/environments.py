@@ -41,11 +41,9 @@ def choose_earlier(service: str, environment: str, release: str | None) -> str:
         present = ledger.granted(service, environment)
         if release is not None:
             if ledger.grant_of(service, environment, release) is None:
-                raise Refused(f"release {release} was never granted in {environment}: `pratique history {service}` lists those that were")
+                raise Refused(f"release {release} was never granted in {environment}: see `pratique history {service}`")
             return release
         earlier = ledger.granted_before(service, environment)
     if present is None or earlier is None:
         raise Refused(f"{service} in {environment} has no earlier release to go back to")
     return earlier.release
-
-

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pratique.bootstrap import clients
 from pratique.clients.ports import ImageBuild
+from pratique.values.build import BuiltImage
 from pratique.values.commit import Commit
 from pratique.values.manifest import ImageSection
 from pratique.values.references import ImageReference
 from pratique.values.release import ReleasedImage, image_repository
-from pratique.values.build import BuiltImage
 from tasks._retries import RETRY_BUILD, RETRY_REGISTRY
 from tasks._step import step, tell
 

@@ -23,9 +23,12 @@ Repository = Annotated[
     ),
 ]
 Ref = Annotated[
-    str, Field(title="Ref", description="Branch, tag or full commit id.", examples=["main", "v1.4.0"], min_length=1, max_length=255)
+    str,
+    Field(title="Ref", description="Branch, tag or full commit id.", examples=["main", "v1.4.0"], min_length=1, max_length=255),
 ]
-ServiceName = Annotated[str, Field(title="Service", description="The service, as its pratique.yaml names it.", pattern=NAME_PATTERN)]
+ServiceName = Annotated[
+    str, Field(title="Service", description="The service, as its pratique.yaml names it.", pattern=NAME_PATTERN)
+]
 ReleaseDigest = Annotated[
     str,
     Field(title="Release", description="Digest of the release; `pratique releases` lists them.", pattern=DIGEST_PATTERN),

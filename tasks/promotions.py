@@ -105,9 +105,7 @@ async def locked(promotion: Promotion, stored: StoredRelease, environment: Envir
 
 
 @asynccontextmanager
-async def falling_back(
-    passage: Passage, to: Standing | None, by: Establish
-) -> AsyncIterator[None]:
+async def falling_back(passage: Passage, to: Standing | None, by: Establish) -> AsyncIterator[None]:
     """Within it a failure brings the environment back to the release `to`; where it held none, the workload is withdrawn."""
     try:
         yield

@@ -23,7 +23,8 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     """The promotion, made by a run of the environment's own deployment, which only that environment's workers take."""
     service = stored.release.service
     deployment = clients().place(environment).deployment
-    parameters = {"service": service, "release": stored.digest, "environment": environment, "requested_by": requested_by}
+    parameters = {"service": service, "release": stored.digest, "environment": environment}
+    parameters["requested_by"] = requested_by
     # A delivery that is run again after a failure promotes again; one that only lost sight of its runs finds them by key.
     key = f"promote:{service}:{environment}:{stored.digest}:{flow_run.id}:{flow_run.run_count}"
     tags = ["pratique", f"service:{service}", f"environment:{environment}", f"delivery:{flow_run.id}"]
@@ -35,7 +36,9 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     with clients().ledger() as ledger:
         promotion = ledger.grant_of(service, environment, stored.digest)
     if promotion is None:
-        raise Refused(f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?")
+        raise Refused(
+            f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?"
+        )
     return promotion
 
 

@@ -13,7 +13,7 @@ from pratique.bootstrap import clients
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
 from pratique.cli.follow import Follower
 from pratique.cli.output import complaints, console, show_json, show_table
-from pratique.cli.views import held_rows
+from pratique.cli.views import chosen_release, held_rows
 from pratique.clients.prefect import Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -45,8 +45,6 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Move one release into one environment."""
-    from pratique.cli.views import chosen_release  # noqa: PLC0415  # opens the ledger, which `deliver` does not need
-
     stored = chosen_release(service, release)
     parameters = {"service": service, "release": stored.digest, "environment": to, "requested_by": getpass.getuser()}
     _run(clients().place(to).deployment, parameters, no_wait=no_wait, as_json=as_json)
@@ -56,13 +54,16 @@ def rollback(
     service: Annotated[str, typer.Argument(help="The service.")],
     to: Annotated[str, typer.Option("--in", help="The environment.")],
     reason: Annotated[str, typer.Option(help="Why; it stays in the history.")],
-    release: Annotated[str | None, typer.Option(help="A release granted there before; without it, the one before the present.")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="One granted there before; without it, the one before the present.")
+    ] = None,
     *,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
     """Bring an environment back to a release that was granted there before."""
-    parameters = {"service": service, "environment": to, "reason": reason, "release": release, "requested_by": getpass.getuser()}
+    parameters = {"service": service, "environment": to, "reason": reason, "release": release}
+    parameters["requested_by"] = getpass.getuser()
     _run("rollback/pratique", parameters, no_wait=no_wait, as_json=as_json)
 
 

@@ -39,10 +39,8 @@ def status(*, as_json: Json = False) -> None:
     if as_json:
         show_json(found)
     else:
-        show_table(
-            [{"service": s.name, "runs": s.running, "process": s.process_id, "address": s.address, "log": s.log} for s in found],
-            empty="nothing",
-        )
+        rows = [{"name": one.name, "runs": one.running, "process": one.process_id, "address": one.address} for one in found]
+        show_table(rows, empty="nothing")
     if not all(service.running for service in found if service.needed):
         raise typer.Exit(ExitCode.WAITING)
 

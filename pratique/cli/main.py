@@ -31,7 +31,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 
 @app.callback()
 def _main(
-    _version_wanted: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+    *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False
 ) -> None:
     """Exit codes: 0 done, 1 a bug, 2 usage, 3 refused, 4 waiting, 5 a transient failure that lasted."""
 

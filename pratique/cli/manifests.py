@@ -18,7 +18,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.
 
 
 def validate(
-    folder: Annotated[Path, typer.Argument(help="The service's folder, or its pratique.yaml.")] = Path(), *, as_json: Json = False
+    folder: Annotated[Path, typer.Argument(help="The service's folder, or its pratique.yaml.")] = Path(),
+    *,
+    as_json: Json = False,
 ) -> None:
     """Check pratique.yaml and its infrastructure modules; errors name file, line and remedy."""
     file = folder / MANIFEST_FILE if folder.is_dir() else folder
@@ -28,11 +30,14 @@ def validate(
         raise Invalid(str(file), f"cannot be read: {error.strerror}", "name the folder of a service") from None
     manifest = read_manifest(text, str(file))
     _check_modules(manifest, file)
-    order = [list(generation) for generation in upstream_first({name: e.after for name, e in manifest.environments.items()})]
+    after = {name: section.after for name, section in manifest.environments.items()}
+    order = [list(generation) for generation in upstream_first(after)]
     if as_json:
-        show_json({"service": manifest.service, "valid": True, "environments": order, "images": [i.name for i in manifest.images]})
+        images = [image.name for image in manifest.images]
+        show_json({"service": manifest.service, "valid": True, "environments": order, "images": images})
     else:
-        console.print(f"{file} is valid: {manifest.service}, {' → '.join(', '.join(names) for names in order)}", markup=False)
+        way = " → ".join(", ".join(generation) for generation in order)
+        console.print(f"{file} is valid: {manifest.service}, {way}", markup=False)
 
 
 def schema() -> None:

@@ -51,19 +51,23 @@ def plan(
         )
     else:
         console.print(f"{stored.label} → {to}", markup=False)
-        rows = [{"action": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
+        rows = [{"": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
         show_table(rows, empty=f"nothing to do: {found.reason}")
     decision.require()
 
 
-def verify(service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False) -> None:
+def verify(
+    service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False
+) -> None:
     """Verify signatures and provenance of a release and of its images."""
     stored = _patiently(lambda: chosen_release(service, release))
     decision = _patiently(lambda: judge_evidence(clients(), stored))
     if as_json:
-        show_json({"release": stored.digest, "commit": stored.release.commit.id, "verified": decision.allowed, "refusals": decision.reasons})
+        commit = stored.release.commit.id
+        show_json({"release": stored.digest, "commit": commit, "verified": decision.allowed, "refusals": decision.reasons})
     elif decision.allowed:
-        console.print(f"verified: {stored.label} and its {len(stored.release.images)} image(s) are signed and built from their commit", markup=False)
+        images = ", ".join(image.name for image in stored.release.images)
+        console.print(f"verified: {stored.label} and its images ({images}) are signed, and built from the commit", markup=False)
     decision.require()
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pratique.values.stack import DesiredStack
 from pratique.decisions.modules import stack_template
 from pratique.decisions.stack_values import resolve
 from pratique.values.environment import Environment
 from pratique.values.manifest import StackSection
 from pratique.values.release import StoredRelease
+from pratique.values.stack import DesiredStack
 from pratique.values.workload import DesiredWorkload
 
 Outputs = Mapping[str, Mapping[str, str]]

@@ -64,7 +64,8 @@ def environment_table(held: Sequence[Promotion]) -> list[dict[str, str]]:
 
 def delivery_report(stored: StoredRelease, promotions: Sequence[Promotion]) -> str:
     """Where a release went: each environment with its state, its time and the run that did it."""
-    lines = [f"# {stored.release.service} {stored.release.commit.short}", "", "| environment | | seconds | address | run |", "|---|---|---|---|---|"]
+    lines = [f"# {stored.release.service} {stored.release.commit.short}", ""]
+    lines += ["| environment | | seconds | address | run |", "|---|---|---|---|---|"]
     for promotion in promotions:
         seconds = f"{(promotion.finished_at - promotion.started_at).total_seconds():.1f}" if promotion.finished_at else ""
         run = f"[run]({promotion.run_url})" if promotion.run_url else ""

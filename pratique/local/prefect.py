@@ -83,8 +83,9 @@ def deploy_flows(stack: PrefectStack) -> bool:
         return False
     _create_work_pool(stack)
     command = [_tool("prefect"), "--no-prompt", "deploy", "--all", "--prefect-file", str(table.relative_to(stack.checkout))]
+    environment = {**os.environ, **stack.environment}
     done = subprocess.run(
-        command, cwd=stack.checkout, env={**os.environ, **stack.environment}, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=stack.checkout, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     if done.returncode != 0:
         raise Refused(f"deploying {table} failed: {done.stdout[-1500:]} {done.stderr[-1500:]}")

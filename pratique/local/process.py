@@ -11,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -81,15 +82,12 @@ class Processes:
             time.sleep(0.1)
 
     def stop(self, name: str, within: float = 10) -> bool:
-        """End it and its children, politely first; False where it did not run."""
+        """End it, then what it started, politely first; False where it did not run."""
         process = self.running(name)
         if process is not None:
-            family = [process, *process.children(recursive=True)]
-            process.terminate()
-            _, stubborn = psutil.wait_procs(family, timeout=within)
-            for member in stubborn:
-                member.kill()
-            psutil.wait_procs(stubborn, timeout=5)
+            # The parent first and alone, so that it may end its own children in good order.
+            for group in ([process], process.children(recursive=True)):
+                _end(group, within)
         (self._folder / f"{name}.json").unlink(missing_ok=True)
         return process is not None
 
@@ -124,3 +122,14 @@ class Processes:
         (self._folder / f"{name}.json").write_text(record.model_dump_json())
         # Popen's own bookkeeping would warn of a child left running: this one is meant to outlive us.
         child.returncode = 0
+
+
+def _end(group: Sequence[psutil.Process], within: float) -> None:
+    for member in group:
+        with suppress(psutil.NoSuchProcess):
+            member.terminate()
+    _, stubborn = psutil.wait_procs(group, timeout=within)
+    for member in stubborn:
+        with suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(stubborn, timeout=5)
