@@ -57,13 +57,12 @@ class Session:
         if answer.status != HTTPStatus.FORBIDDEN:
             return answer
         refusal = denied(self._client(token), (), self.address, capability, path)
-        if refusal is None:
-            token = self._instead_of(token)
-            answer = request(self._client(token))
+        if refusal is None and (other := self._instead_of(token)) is not None:
+            answer = request(self._client(other))
             if answer.status != HTTPStatus.FORBIDDEN:
                 return answer
-            refusal = denied(self._client(token), token.policies, self.address, capability, path)
-        raise refusal or self._not_accepted()
+            refusal = denied(self._client(other), other.policies, self.address, capability, path)
+        raise refusal or self._not_accepted(capability, path)
 
     def close(self) -> None:
         """Log out: revoke the token if it is ours. Never raises what Vault or the network says."""
@@ -105,24 +104,22 @@ class Session:
         self._revoke(token)
         return fresh
 
-    def _instead_of(self, rejected: Token) -> Token:
-        """Another token than the rejected one, by logging in once more."""
+    def _instead_of(self, rejected: Token) -> Token | None:
+        """Another token than the rejected one, by logging in once more; None where that gives the same again."""
         with self._lock:
             if self._token is None or self._token.text == rejected.text:
-                fresh = log_in(self._connection, self._login, self._clock())
-                if fresh.text == rejected.text:
-                    raise self._not_accepted()
+                self._token = log_in(self._connection, self._login, self._clock())
+                if self._token.text == rejected.text:
+                    return None
                 self._revoke(rejected)
-                self._token = fresh
             return self._token
 
-    def _not_accepted(self) -> Refused:
-        if isinstance(self._login, TokenLogin):
-            return Refused(
-                f"Vault at {self.address} does not accept the token in {self._login.token_file}: "
-                "it has expired or was revoked; let whatever writes that file write a new one"
-            )
-        return Refused(f"Vault at {self.address} does not accept the token it has just issued: see its audit log")
+    def _not_accepted(self, capability: str, path: str) -> Refused:
+        source = f" in {self._login.token_file}" if isinstance(self._login, TokenLogin) else ""
+        return Refused(
+            f"Vault at {self.address} does not accept the token{source} to {capability} {path}: it has expired or was revoked "
+            "and a new one is needed, or its policies grant neither that nor to look itself up"
+        )
 
     def _revoke(self, token: Token) -> None:
         if not token.ours or token.is_spent(self._clock()):

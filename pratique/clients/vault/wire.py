@@ -55,15 +55,19 @@ class Answer(Value):
 class Wire(hvac.adapters.RawAdapter):  # type: ignore[misc]  # hvac publishes no types
     """hvac's adapter, returning an `Answer` whatever the status."""
 
+    def __init__(self, *settings: Any, sent: set[str], **more_settings: Any) -> None:
+        super().__init__(*settings, **more_settings)
+        self._sent = sent
+
     def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **details: Any) -> Answer:
         body = details.get("json") or {}
-        credentials = [self.token or "", *(str(body.get(field, "")) for field in _CREDENTIALS)]
+        self._sent.update(filter(None, [self.token, *(body.get(field) for field in _CREDENTIALS)]))
         try:
             response = super().request(method, url, dict(headers or {}), **(details | {"raise_exception": False}))
         except (requests.RequestException, OSError) as error:
             failure = _no_answer(self.base_uri, error)
         else:
-            return _answer(self.base_uri, response, credentials)
+            return _answer(self.base_uri, response, self._sent)
         raise failure  # outside `except`: the error caught holds the request
 
 
@@ -75,6 +79,7 @@ class Connection:
             raise Invalid("vault.ca_bundle", f"there is no file {settings.ca_bundle}", "name a file of PEM certificates")
         self.address = settings.address
         self.namespace = settings.namespace
+        self._sent: set[str] = set()  # every credential sent, so that no error quotes one
         self._http = requests.Session()
         self._http.verify = True if settings.ca_bundle is None else str(settings.ca_bundle)
 
@@ -89,13 +94,14 @@ class Connection:
             # requests would carry the token header to wherever a redirect points.
             allow_redirects=False,
             adapter=Wire,
+            sent=self._sent,
         )
 
     def close(self) -> None:
         self._http.close()
 
 
-def _answer(address: str, response: requests.Response, credentials: list[str]) -> Answer:
+def _answer(address: str, response: requests.Response, credentials: set[str]) -> Answer:
     try:
         body = response.json() if response.content else {}
     except ValueError:
@@ -112,9 +118,9 @@ def _answer(address: str, response: requests.Response, credentials: list[str]) -
     )
 
 
-def _one_line(errors: object, credentials: list[str]) -> str:
+def _one_line(errors: object, credentials: set[str]) -> str:
     said = " ".join(map(str, errors)) if isinstance(errors, list) else ""
-    for credential in filter(None, credentials):
+    for credential in credentials:
         said = said.replace(credential, "***")
     # Go's multierror spreads one error over three lines.
     return " ".join(said.replace("1 error occurred:", "").replace("* ", "").split())[:_LONGEST]
