@@ -42,6 +42,7 @@ class Session:
         self._clock = clock
         self._lock = threading.Lock()
         self._token: Token | None = None
+        self._closed = False
 
     @property
     def address(self) -> str:
@@ -67,7 +68,7 @@ class Session:
     def close(self) -> None:
         """Log out: revoke the token if it is ours. Never raises what Vault or the network says."""
         with self._lock:
-            token, self._token = self._token, None
+            token, self._token, self._closed = self._token, None, True
             if token is not None:
                 self._revoke(token)
             self._connection.close()
@@ -78,6 +79,8 @@ class Session:
     def _usable(self) -> Token:
         """The token, renewed or obtained anew where that is due."""
         with self._lock:
+            if self._closed:
+                raise RuntimeError("Vault was used after its `with` had ended: a login now would never be revoked")
             now = self._clock()
             if self._token is None or self._token.is_spent(now):
                 self._token = log_in(self._connection, self._login, now)

@@ -164,6 +164,13 @@ def test_closing_never_raises(
     assert "canary" not in caplog.text
 
 
+def test_a_session_that_was_closed_logs_in_no_more(wire: VaultWire, session: Session) -> None:
+    session.close()
+    with pytest.raises(RuntimeError, match="after its `with` had ended"):
+        use(session)
+    assert wire.requests == []
+
+
 def test_a_token_that_is_gone_already_is_closed_without_a_word(
     wire: VaultWire, session: Session, caplog: pytest.LogCaptureFixture
 ) -> None:
