@@ -1,0 +1,148 @@
+"""The verdict of a promotion: every gate, every reason, no short cut.
+
+    decide_promotion(situation).require()
+
+The gates stand in the order in which `decide_promotion` asks them, and so do their cases in `tests/cases/gates.json`.
+A gate that finds nothing to look at says no.
+"""
+
+from __future__ import annotations
+
+from pratique.decisions.evidence import Gathered
+from pratique.decisions.provenance_reasons import provenance_reasons, release_provenance_reasons
+from pratique.values._base import Value
+from pratique.values.decision import Decision, all_of
+from pratique.values.environment import Environment, environment_of
+from pratique.values.evidence import PROVENANCE_PREDICATE
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.references import ImageReference
+from pratique.values.release import StoredRelease
+from pratique.values.trust import Trusted
+
+
+class Situation(Value):
+    """Everything that a promotion is decided on, looked up before anything changes."""
+
+    stored: StoredRelease
+    environment: Environment
+    trusted: tuple[Trusted, ...]
+    """Whom the operator's settings trust for the environment; the evidence was verified against exactly these."""
+    evidence: tuple[Gathered, ...]
+    """What is attached to the release and to each of its images."""
+    upstream: tuple[Promotion, ...] = ()
+    """Promotions of the service in the environments that come before, as the ledger has them."""
+
+    def evidence_of(self, reference: ImageReference) -> Gathered:
+        """What is attached to the image or release; nothing where nothing was gathered."""
+        return next((found for found in self.evidence if found.reference == reference), Gathered(reference=reference))
+
+
+def decide_promotion(situation: Situation) -> Decision:
+    """Whether the release may enter the environment, with every reason why not."""
+    return all_of(
+        [
+            environment_is_known(situation),
+            somebody_is_trusted(situation),
+            everything_is_signed(situation),
+            everything_has_provenance(situation),
+            upstream_has_granted(situation),
+        ]
+    )
+
+
+def decide_rollback(situation: Situation) -> Decision:
+    """As `decide_promotion`, for a release that the environment has held before: nobody upstream is asked again."""
+    return all_of(
+        [
+            environment_is_known(situation),
+            somebody_is_trusted(situation),
+            everything_is_signed(situation),
+            everything_has_provenance(situation),
+        ]
+    )
+
+
+def environment_is_known(situation: Situation) -> Decision:
+    """The environment is one of the release's own manifest, as that manifest describes it."""
+    name, manifest = situation.environment.name, situation.stored.release.manifest
+    if name not in manifest.environments:
+        known = ", ".join(manifest.environments)
+        return _no(f"{situation.stored.label} has no environment {name!r}: its pratique.yaml knows {known}")
+    if situation.environment != environment_of(manifest, name):
+        return _no(f"environment {name!r} is not as the pratique.yaml of {situation.stored.label} has it: read it afresh")
+    return Decision()
+
+
+def somebody_is_trusted(situation: Situation) -> Decision:
+    """The operator trusts at least one signer there."""
+    name = situation.environment.name
+    if not situation.trusted:
+        return _no(f"environment {name!r} trusts nobody: name a signer under environments.{name}.trust in the settings")
+    return Decision()
+
+
+def everything_is_signed(situation: Situation) -> Decision:
+    """A trusted signer signed the release, and each image of it."""
+    return all_of([_is_signed(situation, reference) for reference in _release_and_images(situation)])
+
+
+def everything_has_provenance(situation: Situation) -> Decision:
+    """A trusted signer states that the release, and each image of it, was made of the release's commit."""
+    return all_of([_has_provenance(situation, reference) for reference in _release_and_images(situation)])
+
+
+def upstream_has_granted(situation: Situation) -> Decision:
+    """Every environment that comes before has granted this very release, now or earlier."""
+    stored, environment = situation.stored, situation.environment
+    granted = {
+        promotion.environment
+        for promotion in situation.upstream
+        if promotion.state is PromotionState.GRANTED
+        and promotion.release == stored.digest
+        and promotion.service == stored.release.service
+    }
+    return Decision(
+        reasons=tuple(
+            f"{stored.label} has not been granted in {before!r}, which {environment.name!r} comes after: promote it there"
+            for before in environment.after
+            if before not in granted
+        )
+    )
+
+
+def _release_and_images(situation: Situation) -> list[ImageReference]:
+    stored = situation.stored
+    return [stored.reference, *(image.reference for image in stored.release.images)]
+
+
+def _is_signed(situation: Situation, reference: ImageReference) -> Decision:
+    evidence = situation.evidence_of(reference)
+    if evidence.is_signed:
+        return Decision()
+    return _no(
+        f"{reference} is not signed by anyone whom {situation.environment.name!r} trusts: {evidence.why_not_signed()}"
+        " (sign it by preparing its release again, or trust its signer)"
+    )
+
+
+def _has_provenance(situation: Situation, reference: ImageReference) -> Decision:
+    stored = situation.stored
+    remedy = "prepare the release again from its commit"
+    verdicts = [
+        release_provenance_reasons(statement, stored)
+        if reference == stored.reference
+        else provenance_reasons(statement, reference, stored.release.commit)
+        for statement in situation.evidence_of(reference).statements(PROVENANCE_PREDICATE)
+    ]
+    if not verdicts:
+        return _no(f"{reference} has no provenance by anyone whom {situation.environment.name!r} trusts: {remedy}")
+    # The same image may have been built from several commits, each build with its provenance: one that fits is enough.
+    if any(not reasons for reasons in verdicts):
+        return Decision()
+    return Decision(
+        reasons=tuple(f"the provenance of {reference}: {reason} ({remedy})" for reasons in verdicts for reason in reasons)
+    )
+
+
+def _no(reason: str) -> Decision:
+    return Decision(reasons=(reason,))

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pratique.decisions.evidence import Gathered
+from pratique.decisions.gates import Situation, decide_promotion, decide_rollback
+from pratique.decisions.provenance import RunDetails, image_provenance, release_provenance, signature_statement
+from pratique.errors import Refused
+from pratique.values.digest import digest_of
+from pratique.values.environment import environment_of
+from pratique.values.evidence import PROVENANCE_PREDICATE, KeySigner, Statement, VerifiedStatement, statement_about
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.references import ImageReference
+from pratique.values.trust import TrustedKey
+from tests.fakes.stored_release import COMMIT, stored_release
+
+CASES = json.loads((Path(__file__).parents[2] / "cases" / "gates.json").read_text())
+STORED = stored_release()
+REFERENCES = {"release": STORED.reference, **{image.name: image.reference for image in STORED.release.images}}
+RUN = RunDetails(builder="https://example.test/builder")
+
+
+def provenance_of(name: str, **changed: str) -> Statement:
+    if name == "release":
+        return release_provenance(STORED, RUN)
+    section = next(section for section in STORED.release.manifest.images if section.name == name)
+    return image_provenance(REFERENCES[name], section, COMMIT.model_copy(update=changed), RUN)
+
+
+def signature_of(name: str) -> Statement:
+    return signature_statement(REFERENCES[name].repository, REFERENCES[name].digest)
+
+
+def other_statement(name: str, predicate_type: str) -> Statement:
+    return statement_about(REFERENCES[name].repository, REFERENCES[name].digest, predicate_type, {})
+
+
+STATEMENTS: dict[str, Callable[[str], Statement]] = {
+    "signature": signature_of,
+    "signature of job": lambda _: signature_of("job"),
+    "provenance": provenance_of,
+    "provenance of job": lambda _: provenance_of("job"),
+    "provenance of web": lambda _: provenance_of("web"),
+    "provenance of another commit": lambda name: provenance_of(name, id="2" * 40),
+    "provenance of another repository": lambda name: provenance_of(name, repository="https://evil.test/hello.git"),
+    "malformed provenance": lambda name: other_statement(name, PROVENANCE_PREDICATE),
+    "attestation": lambda name: other_statement(name, "https://example.test/scan"),
+}
+"""The words of the cases for what a trusted signer has attached."""
+
+
+def gathered(name: str, attached: list[str]) -> Gathered:
+    found = [STATEMENTS[words](name) for words in attached if words != "rejected bundle"]
+    return Gathered(
+        reference=REFERENCES[name],
+        verified=tuple(
+            VerifiedStatement(statement=one, signer=KeySigner(hint="k"), bundle=digest_of(one.payload())) for one in found
+        ),
+        rejected=("bundle x: nobody signed it",) if "rejected bundle" in attached else (),
+    )
+
+
+def promotion(changed: dict[str, str]) -> Promotion:
+    release = digest_of(b"other") if changed.get("release") == "other" else STORED.digest
+    usual = {
+        "id": "p",
+        "kind": "promote",
+        "service": "hello",
+        "state": PromotionState.GRANTED,
+        "commit": COMMIT.id,
+        "requested_by": "ada",
+        "started_at": datetime(2026, 3, 1, tzinfo=UTC),
+    }
+    return Promotion.model_validate(usual | changed | {"release": release})
+
+
+def situation(case: dict[str, Any]) -> Situation:
+    environment = environment_of(STORED.release.manifest, case.get("environment", "staging"))
+    if "rename" in case:
+        environment = environment.model_copy(update={"name": case["rename"]})
+    if "reorder" in case:
+        environment = environment.model_copy(update={"after": tuple(case["reorder"])})
+    attached = {name: case.get(name, ["signature", "provenance"]) for name in REFERENCES}
+    return Situation(
+        stored=STORED,
+        environment=environment,
+        trusted=(TrustedKey(pem="k"),) if case.get("trusted", True) else (),
+        evidence=tuple(gathered(name, found) for name, found in attached.items() if found is not None),
+        upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
+    )
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_the_verdict_gives_exactly_these_reasons_in_this_order(case: dict[str, Any]) -> None:
+    reasons = [re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", reason) for reason in decide_promotion(situation(case)).reasons]
+    assert len(reasons) == len(case["reasons"]), reasons
+    for found, expected in zip(reasons, case["reasons"], strict=True):
+        assert expected in found
+
+
+def test_a_refused_promotion_raises_every_reason() -> None:
+    with pytest.raises(Refused) as refused:
+        decide_promotion(situation(CASES[-1])).require()
+    assert len(refused.value.reasons) == len(CASES[-1]["reasons"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_a_rollback_asks_every_gate_but_the_one_upstream(case: dict[str, Any]) -> None:
+    reasons = decide_promotion(situation(case)).reasons
+    assert decide_rollback(situation(case)).reasons == tuple(one for one in reasons if "has not been granted" not in one)
+
+
+def test_evidence_that_belongs_to_another_repository_does_not_count() -> None:
+    good = situation({})
+    web = REFERENCES["web"]
+    elsewhere = ImageReference(repository="evil/images/web", digest=web.digest)
+    moved = tuple(
+        found.model_copy(update={"reference": elsewhere}) if found.reference == web else found for found in good.evidence
+    )
+    assert decide_promotion(good).allowed
+    assert not decide_promotion(good.model_copy(update={"evidence": moved})).allowed
