@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from pratique.clients.cloudformation import open_stacks
 from pratique.clients.engine import open_builder, open_workloads
@@ -19,7 +20,7 @@ from pratique.clients.ledger import open_ledger
 from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
 from pratique.clients.prefect import Prefect, open_prefect
 from pratique.clients.registry import Credentials, open_registry
-from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier
+from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier, ambient_token
 from pratique.clients.vault import Vault, open_vault
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
@@ -62,21 +63,19 @@ class Clients:
 
     @contextmanager
     def registry(self) -> Iterator[Registry]:
-        settings = self.settings.registry
-        credentials = None
-        if settings.username is not None and settings.password is not None:
-            secrets = self.read_secrets({"username": settings.username, "password": settings.password})
-            credentials = Credentials(**secrets)
-        with open_registry(settings, credentials) as registry:
+        login = self._registry_login()
+        with open_registry(self.settings.registry, Credentials(**login) if login else None) as registry:
             yield registry
 
     @contextmanager
     def signer(self) -> Iterator[EvidenceSigner]:
         signing = self.settings.signing
         if isinstance(signing, KeylessSigning):
-            yield KeylessEvidenceSigner(signing, self._identity_token)
+            role = signing.vault_role
+            with self.vault() as vault:
+                yield KeylessEvidenceSigner(signing, ambient_token if role is None else partial(vault.identity_token, role))
             return
-        with self.vault() as vault:
+        with open_vault(self.settings.vault, transit_mount=signing.mount) as vault:
             yield KeyEvidenceSigner(vault, signing.key)
 
     def verifier(self) -> EvidenceVerifier:
@@ -95,7 +94,8 @@ class Clients:
         target = self.place(environment.name).targets.get(environment.target)
         if target is None:
             raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
-        with open_workloads(target, self.settings.registry) as workloads:
+        login = self._registry_login()
+        with open_workloads(target, self.settings.registry, credentials=login, stack=target.stack) as workloads:
             yield workloads
 
     @contextmanager
@@ -112,6 +112,12 @@ class Clients:
     def ledger(self) -> Iterator[Ledger]:
         with open_ledger(self.settings.ledger) as ledger:
             yield ledger
+
+    def _registry_login(self) -> dict[str, str] | None:
+        registry = self.settings.registry
+        if registry.username is None or registry.password is None:
+            return None
+        return self.read_secrets({"username": registry.username, "password": registry.password})
 
     @contextmanager
     def prefect(self) -> Iterator[Prefect]:

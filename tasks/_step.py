@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
@@ -34,7 +34,8 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
     def decorate(body: Callable[P, R]) -> Callable[P, Awaitable[R]]:
         @functools.wraps(body)
         async def run(*arguments: P.args, **named: P.kwargs) -> R:
-            return await _finished(asyncio.to_thread(_without_secrets, body, *arguments, **named))
+            guarded = functools.partial(_without_secrets, functools.partial(body, *arguments, **named))
+            return await _finished(asyncio.to_thread(guarded))
 
         made = task(
             name=body.__name__.replace("_", "-"),
@@ -65,9 +66,9 @@ async def _finished(work: Awaitable[R]) -> R:
         raise
 
 
-def _without_secrets(body: Callable[..., R], *arguments: Any, **named: Any) -> R:
+def _without_secrets(body: Callable[[], R]) -> R:
     try:
-        return body(*arguments, **named)
+        return body()
     except (Refused, Transient, Waiting) as known:
         texts = [scrub(str(part)) for part in known.args]
         if texts == [str(part) for part in known.args]:

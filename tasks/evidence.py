@@ -54,5 +54,14 @@ def decide_rollback(stored: StoredRelease, environment: Environment) -> None:
 def _sign(reference: ImageReference, commit: Commit, statements: Sequence[Statement]) -> None:
     with clients().registry() as registry, clients().signer() as signer:
         for statement in statements:
-            sign_and_attach(registry, signer, reference.repository, statement, reference.digest, commit.committed_at)
-            tell(f"{reference}: {statement.predicate_type} signed")
+            done = sign_and_attach(
+                registry,
+                signer,
+                reference.repository,
+                statement,
+                reference.digest,
+                created=commit.committed_at,
+                verifier=clients().verifier(),
+                trusted=clients().trust,
+            )
+            tell(done.reason or f"signed {statement.predicate_type} about {reference}")

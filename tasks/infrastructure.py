@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from pratique.bootstrap import clients
 from pratique.clients.releases import infrastructure
 from pratique.decisions.bundle import unpack
-
-from pratique.bootstrap import clients
 from pratique.decisions.desired import desired_stack
 from pratique.pipeline.planning import plan_changes
 from pratique.values.environment import Environment

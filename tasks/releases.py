@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pratique.decisions.bundle import pack
-
 from pratique.bootstrap import clients
 from pratique.clients import releases
+from pratique.decisions.bundle import pack
 from pratique.pipeline.service import service_at
 from pratique.pipeline.verification import judge_evidence
 from pratique.values.commit import Commit

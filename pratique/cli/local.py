@@ -10,7 +10,7 @@ import typer
 from pratique.cli.deliveries import deliver
 from pratique.cli.exit_codes import ExitCode
 from pratique.cli.output import console, show_json, show_table
-from pratique.local.example import commit_example, seed_secrets
+from pratique.local.example import commit_example
 from pratique.local.stack import LocalStack
 from pratique.settings import settings_file
 
@@ -24,7 +24,6 @@ def up() -> None:
     """Start the local stack: OpenBao, a registry, an AWS endpoint, a Prefect server and a worker. Twice is harmless."""
     stack = _stack()
     stack.up(_say)
-    seed_secrets(stack.openbao())
     console.print(f"up; Prefect's UI is at {stack.ui_url}, settings in {stack.config}", markup=False)
 
 
@@ -41,7 +40,7 @@ def status(*, as_json: Json = False) -> None:
     else:
         rows = [{"name": one.name, "runs": one.running, "process": one.process_id, "address": one.address} for one in found]
         show_table(rows, empty="nothing")
-    if not all(service.running for service in found if service.needed):
+    if not all(service.running for service in found):
         raise typer.Exit(ExitCode.WAITING)
 
 

@@ -90,6 +90,14 @@ class OpenBao(Value):
         with self.administration() as client:
             return int(_write(client, f"kv/data/{path}", data=dict(pairs)).data["version"])
 
+    def seed_secret(self, path: str, pairs: Mapping[str, str]) -> None:
+        """Write key-value pairs at `kv/data/<path>`, unless something is there already."""
+        with self.administration() as client:
+            answer = client.adapter.post(f"/v1/kv/data/{path}", json={"data": dict(pairs), "options": {"cas": 0}})
+            # Check-and-set against version 0, which is "nothing yet", is refused with 400 where there is a version.
+            if not answer.ok and answer.status != HTTPStatus.BAD_REQUEST:
+                raise unexplained(str(client.url), f"write kv/data/{path}", answer)
+
     def seal(self) -> None:
         """Seal it: it answers nothing until it is unsealed."""
         with self.administration() as client:

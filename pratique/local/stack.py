@@ -14,15 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from pratique.clients.prefect import open_prefect
 from pratique.local.aws import start_aws
 from pratique.local.engine import ensure_engine, ensure_front_image, remove_all
+from pratique.local.example import seed_secrets
 from pratique.local.openbao import start_openbao
 from pratique.local.prefect import PrefectStack, deploy_flows, start_prefect_server, start_worker
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.local.settings_file import write_settings
-from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 
 Log = Callable[[str], None]
@@ -59,7 +58,7 @@ class LocalStack:
         return f"pratique-{hashlib.sha256(str(self.folder).encode()).hexdigest()[:12]}"
 
     def up(self, log: Log) -> None:
-        """Every service running, configured and used by the settings in `config`."""
+        """Every service running, configured, and named by the settings in `config`."""
         with self._alone():
             ports = self._choose_ports()
             prefect = self._prefect(ports["prefect"])
@@ -82,6 +81,7 @@ class LocalStack:
                 aws=aws.result(),
                 prefect=prefect,
             )
+            seed_secrets(openbao.result())
             if deploy_flows(prefect):
                 log("deployed the flows")
             log("starting the worker")
@@ -104,6 +104,9 @@ class LocalStack:
         found = []
         for name in reversed(PROCESSES):
             process = self._processes.running(name)
+            if name == "dockerd" and process is None:
+                # The machine's own engine serves, or none does: either way it is not ours to speak of.
+                continue
             address = f"http://127.0.0.1:{ports[name]}" if name in ports else ""
             found.append(
                 ServiceStatus(
@@ -116,10 +119,10 @@ class LocalStack:
             )
         return found
 
-    def prefect_answers(self) -> bool:
-        """Whether the stack is up far enough to take runs."""
-        with open_prefect(PrefectSettings(api_url=self._prefect(self._known_ports().get("prefect", 0)).api_url)) as prefect:
-            return prefect.answers()
+    @property
+    def ui_url(self) -> str:
+        """Where the Prefect UI is."""
+        return self._prefect(self._known_ports()["prefect"]).ui_url
 
     def _prefect(self, port: int) -> PrefectStack:
         return PrefectStack(folder=self.folder, port=port, checkout=self._checkout)

@@ -10,6 +10,7 @@ from pratique.clients.vault.errors import unexplained
 from pratique.clients.vault.session import Session
 from pratique.clients.vault.wire import Answer
 from pratique.errors import Refused, Transient
+from pratique.scrub import remember
 from pratique.values.references import SecretReference
 
 _KV2 = "KV version 2"
@@ -53,6 +54,7 @@ def _value(document: Mapping[str, Any], reference: SecretReference) -> str:
     value = document[reference.key]
     if not isinstance(value, str):
         raise Refused(f"{reference}: the value is no text but of JSON type {_json_type(value)}: store it as a string")
+    remember(value)
     return value
 
 
