@@ -95,7 +95,7 @@ class Clients:
         if target is None:
             raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
         login = self._registry_login()
-        with open_workloads(target, self.settings.registry, credentials=login, stack=target.stack) as workloads:
+        with open_workloads(target, self.settings.registry, credentials=login) as workloads:
             yield workloads
 
     @contextmanager

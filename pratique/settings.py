@@ -133,8 +133,6 @@ class DockerTarget(Value):
     """The host's address under which published ports are reached."""
     registry: str | None = None
     """The registry's address as this host sees it; absent: as the settings say."""
-    stack: str = ""
-    """A label for everything made there: the local stack's own, by which `pratique down` finds it."""
     front_image: str = "docker.io/library/haproxy:3.2-alpine"
     """The HAProxy image (2.6 or newer) that switches traffic between the old and the new container."""
     stack: str = ""
