@@ -48,6 +48,8 @@ class WorkloadState(Value):
     containers: tuple[RunningContainer, ...] = ()
     address: str = ""
     """`host:port` where the service is reached; empty while nothing serves."""
+    fence: int = 0
+    """The highest fence seen there; 0 where none was."""
 
     @property
     def serving(self) -> RunningContainer | None:

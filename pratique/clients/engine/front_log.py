@@ -1,0 +1,89 @@
+"""What HAProxy's master process says of its workers: the only way to know that it has loaded its configuration.
+
+A reload is a signal, and a signal has no answer. From 2.6 on the master writes "Loading success." once the new worker
+accepts connections, "Loading failure!" where it kept the old one, and "Former worker (<id>) exited" when the last
+connection of a replaced worker has ended.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import timedelta
+
+from docker.models.containers import Container
+
+from pratique.clients.engine.errors import translated
+from pratique.errors import Refused, Transient
+
+_LOADS_WITHIN = 20
+"""Seconds."""
+_PAUSE = 0.05
+_LINES = 400
+_FORKED = re.compile(r"New worker \((\d+)\) forked")
+_EXITED = re.compile(r"[Ww]orker \((\d+)\) exited")
+
+
+def now(container: Container) -> str:
+    """The moment of the last line so far, to wait for later ones."""
+    lines = _lines(container, "")
+    return lines[-1][0] if lines else ""
+
+
+def started(container: Container) -> str:
+    """The moment it was last started."""
+    return _moment(str(container.attrs["State"]["StartedAt"]))
+
+
+def await_loaded(container: Container, after: str) -> None:
+    """Return once a configuration was loaded after that moment; refused with HAProxy's complaint where it was not."""
+    end = time.monotonic() + _LOADS_WITHIN
+    while True:
+        lines = [text for _, text in _lines(container, after)]
+        if any("Loading success" in line for line in lines):
+            return
+        failed = any("Loading failure" in line for line in lines)
+        if not failed:
+            with translated(f"inspect {container.name}"):
+                container.reload()
+            failed = container.status != "running" or container.attrs["RestartCount"] > 0
+        if failed:
+            complaints = [line for line in lines if "ALERT" in line] or lines[-3:]
+            raise Refused(f"the front {container.name} did not load its configuration: {' | '.join(complaints) or 'it ended'}")
+        if time.monotonic() > end:
+            raise Transient(f"the front {container.name} did not say within {_LOADS_WITHIN} s that it has loaded")
+        time.sleep(_PAUSE)
+
+
+def await_drained(container: Container, within: timedelta) -> bool:
+    """Return True as soon as no replaced worker has a connection left, False when that takes longer."""
+    since, end = started(container), time.monotonic() + within.total_seconds()
+    while _former_workers([text for _, text in _lines(container, since)]):
+        if time.monotonic() > end:
+            return False
+        time.sleep(_PAUSE)
+    return True
+
+
+def _former_workers(lines: list[str]) -> set[str]:
+    workers: list[str] = []
+    for line in lines:
+        if forked := _FORKED.search(line):
+            workers.append(forked[1])
+        elif (exited := _EXITED.search(line)) and exited[1] in workers:
+            workers.remove(exited[1])
+    return set(workers[:-1])
+
+
+def _lines(container: Container, after: str) -> list[tuple[str, str]]:
+    """(moment, text) of each line after that moment."""
+    with translated(f"read the log of {container.name}"):
+        output = container.logs(timestamps=True, tail=_LINES)
+    lines = [line.partition(" ") for line in output.decode(errors="replace").splitlines()]
+    return [(moment, text) for stamp, _, text in lines if (moment := _moment(stamp)) > after]
+
+
+def _moment(stamp: str) -> str:
+    """An RFC 3339 time with nanoseconds in a form that sorts: an engine leaves out zeros at the end."""
+    seconds, _, fraction = stamp.removesuffix("Z").partition(".")
+    return f"{seconds}.{fraction:0<9}"

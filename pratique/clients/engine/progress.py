@@ -1,0 +1,47 @@
+"""The lines of a running build: passed on, and the last of them kept for the case that it fails."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+
+from pratique.clients.engine.errors import verdict
+from pratique.clients.ports import ImageBuild, Log
+from pratique.errors import Refused, Transient
+
+_LAST_LINES = 10
+_CLASSIC_STEP = re.compile(r"^Step \d+/\d+ : ")
+_BUILDKIT_STEP = re.compile(r"^#\d+ \[.*\d+/\d+\] ")
+_FETCHES = re.compile(r"\bFROM\b|load metadata|load build definition|resolve image")
+
+
+class Progress:
+    """Where a build is."""
+
+    def __init__(self, build: ImageBuild, log: Log, redact: Callable[[str], str]) -> None:
+        self._build, self._log, self._redact = build, log, redact
+        self._step = "its first step"
+        self._last: deque[str] = deque(maxlen=_LAST_LINES)
+
+    def line(self, text: str) -> None:
+        """Take one line."""
+        shown = self._redact(text.rstrip())
+        if not shown.strip():
+            return
+        if _CLASSIC_STEP.match(shown) or _BUILDKIT_STEP.match(shown):
+            self._step = shown
+        self._last.append(shown)
+        self._log(shown)
+
+    def failure(self, words: str) -> Refused | Transient:
+        """The error for a build that ended with these words: the failing step and the last lines.
+
+        Asking again helps only where the engine could not fetch a base image; a step that ran and failed fails again.
+        """
+        said = self._redact(" ".join(words.split()))
+        image = f"{self._build.service}: image {self._build.section.name} of commit {self._build.commit.short}"
+        error = verdict(f"build {image}", said)
+        if isinstance(error, Transient) and _FETCHES.search(f"{self._step} {said}"):
+            return error
+        return Refused(f"{image} does not build: {self._step} failed: {said}; its last lines: {' | '.join(self._last)}")

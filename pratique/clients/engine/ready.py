@@ -1,0 +1,63 @@
+"""Waiting until a new container is ready for traffic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from docker import DockerClient
+from docker.models.containers import Container
+
+from pratique.clients.engine.errors import translated
+from pratique.clients.engine.execute import execute_in
+from pratique.errors import Refused
+from pratique.values.manifest import WorkloadSection
+
+_STABLE = 1.0
+"""Seconds that a container without any health check has to run without ending."""
+_PAUSE = 0.1
+_LAST_LINES = 10
+
+
+def await_ready(engine: DockerClient, container: Container, section: WorkloadSection, redact: Callable[[str], str]) -> None:
+    """Return when the container is ready; refused, with its last words, when it ends or is not within `ready_within`.
+
+    The manifest's own health check is asked here, too: the engine asks it for the first time only after an interval.
+    """
+    begin = time.monotonic()
+    end = begin + section.ready_within.total_seconds()
+    while True:
+        with translated(f"inspect {container.name}"):
+            container.reload()
+        state = container.attrs["State"]
+        if state["Status"] != "running" or container.attrs["RestartCount"] > 0:
+            raise Refused(f"{container.name} ended with status {state['ExitCode']}; {_last_words(container, redact)}")
+        problem = _problem(engine, container, section, time.monotonic() - begin)
+        if not problem:
+            return
+        if time.monotonic() > end:
+            limit = f"{section.ready_within.total_seconds():g} s"
+            raise Refused(f"{container.name} was not ready within {limit}: {redact(problem)}; {_last_words(container, redact)}")
+        time.sleep(_PAUSE)
+
+
+def _problem(engine: DockerClient, container: Container, section: WorkloadSection, seconds: float) -> str:
+    """Why it is not ready; empty where it is."""
+    # The engine knows of a health check of the image's own, too.
+    health = container.attrs["State"].get("Health", {}).get("Status")
+    if health == "healthy":
+        return ""
+    if section.healthcheck:
+        status, output = execute_in(engine, str(container.id), section.healthcheck.command, section.healthcheck.timeout)
+        return f"its health check ended with status {status}: {' '.join(output.split())}" if status else ""
+    if health:
+        return f"its health is {health!r}"
+    return "" if seconds >= min(_STABLE, section.ready_within.total_seconds()) else "it has just been started"
+
+
+def _last_words(container: Container, redact: Callable[[str], str]) -> str:
+    with translated(f"read the log of {container.name}"):
+        output = container.logs(tail=_LAST_LINES).decode(errors="replace")
+    # Redacted as a whole, before it is cut into lines: a secret may have several.
+    lines = redact(output).strip().splitlines()
+    return f"its last lines: {' | '.join(lines)}" if lines else "it wrote nothing"
