@@ -1,0 +1,141 @@
+"""The ledger in SQL: each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+
+from sqlalchemy import Connection, Engine, select
+
+from pratique.clients.ledger import locking, records
+from pratique.clients.ledger.engine import now
+from pratique.clients.ledger.errors import translated
+from pratique.clients.ledger.tables import locks, promotions
+from pratique.errors import Refused
+from pratique.values.digest import Digest
+from pratique.values.lease import Lease
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.release import StoredRelease
+
+
+class SqlLedger:
+    """The ledger in one database; use `open_ledger`."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine, self._place = engine, place
+
+    def record_release(self, stored: StoredRelease) -> None:
+        with self._writing() as connection:
+            records.add_release(connection, stored, now(connection))
+
+    def releases(self, service: str | None = None, limit: int = 50) -> Sequence[StoredRelease]:
+        with self._reading() as connection:
+            return [records.release_of(row) for row in connection.execute(records.newest_releases(service, limit))]
+
+    def begin(self, promotion: Promotion) -> None:
+        if promotion.state is not PromotionState.RUNNING or promotion.fence is not None:
+            raise Refused(f"promotion {promotion.id} cannot begin as {promotion.state}: it begins running, without a fence")
+        with self._writing() as connection:
+            locking.add_lock(connection, promotion.service, promotion.environment)
+            locking.take_turn(connection, promotion.service, promotion.environment)
+            records.add_promotion(connection, promotion)
+
+    def finish(self, promotion_id: str, state: PromotionState, *, reason: str = "", address: str = "") -> Promotion:
+        if state is PromotionState.RUNNING:
+            raise Refused(f"promotion {promotion_id} cannot end as {state}")
+        with self._writing() as connection:
+            promotion, turn = self._turn_of(connection, promotion_id)
+            if promotion.state is state:
+                return promotion
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: it is not {state}")
+            if state is PromotionState.GRANTED:
+                raise Refused(f"promotion {promotion_id} can only be granted by whoever holds the lock")
+            locking.leave_queue(connection, promotion_id)
+            return records.end_promotion(connection, promotion, state, turn.now, reason=reason, address=address)
+
+    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
+        with self._writing() as connection:
+            promotion, turn = self._turn_of(connection, promotion_id)
+            if promotion.state is PromotionState.GRANTED and promotion.fence == lease.fence:
+                return promotion
+            if (promotion.id, promotion.service, promotion.environment) != (lease.holder, lease.service, lease.environment):
+                raise Refused(f"promotion {promotion_id} cannot be granted by the lease of promotion {lease.holder}")
+            locking.require_newest(lease, turn)
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            granted = PromotionState.GRANTED
+            return records.end_promotion(connection, promotion, granted, turn.now, reason=reason, address=address)
+
+    def granted(self, service: str, environment: str) -> Promotion | None:
+        with self._reading() as connection:
+            return records.first_promotion(connection, records.grants(service, environment))
+
+    def granted_before(self, service: str, environment: str) -> Promotion | None:
+        with self._reading() as connection:
+            present = records.first_promotion(connection, records.grants(service, environment))
+            if present is None:
+                return None
+            others = records.grants(service, environment).where(promotions.c.release != present.release)
+            return records.first_promotion(connection, others)
+
+    def grant_of(self, service: str, environment: str, release: Digest) -> Promotion | None:
+        with self._reading() as connection:
+            return records.first_promotion(connection, records.grants(service, environment, release))
+
+    def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
+        # Whatever has had a promotion has a lock, and of locks there are few.
+        query = select(locks.c.service, locks.c.environment).order_by(locks.c.service, locks.c.environment)
+        if service is not None:
+            query = query.where(locks.c.service == service)
+        with self._reading() as connection:
+            return [(row.service, row.environment) for row in connection.execute(query)]
+
+    def history(self, service: str | None = None, environment: str | None = None, limit: int = 50) -> Sequence[Promotion]:
+        with self._reading() as connection:
+            rows = connection.execute(records.history(service, environment, limit))
+            return [records.promotion_of(row) for row in rows]
+
+    def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
+        with self._writing() as connection:
+            promotion, turn = self._turn_of(connection, promotion_id)
+            return locking.acquire(connection, promotion, turn, duration)
+
+    def renew(self, lease: Lease, duration: timedelta) -> Lease:
+        with self._writing() as connection:
+            turn = locking.take_turn(connection, lease.service, lease.environment)
+            return locking.renew(connection, lease, turn, duration)
+
+    def release(self, lease: Lease) -> None:
+        with self._writing() as connection:
+            turn = locking.take_turn(connection, lease.service, lease.environment)
+            locking.release(connection, lease, turn)
+
+    def holder(self, service: str, environment: str) -> Promotion | None:
+        with self._reading() as connection:
+            return locking.holder(connection, service, environment)
+
+    def queue(self, service: str, environment: str) -> Sequence[Promotion]:
+        with self._reading() as connection:
+            return locking.queue(connection, service, environment)
+
+    def promotion(self, promotion_id: str) -> Promotion:
+        with self._reading() as connection:
+            return records.require_promotion(connection, promotion_id)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
+
+    def _turn_of(self, connection: Connection, promotion_id: str) -> tuple[Promotion, locking.Turn]:
+        place = records.require_promotion(connection, promotion_id)
+        turn = locking.take_turn(connection, place.service, place.environment)
+        # Read again: it may have ended while this transaction waited for its turn.
+        return records.require_promotion(connection, promotion_id), turn

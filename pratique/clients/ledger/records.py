@@ -1,0 +1,111 @@
+"""Releases and promotions: rows to values, values to rows, and the questions asked of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pratique.clients.ledger.tables import promotions, releases
+from pratique.errors import Refused
+from pratique.values.digest import canonical_json
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.release import Release, StoredRelease
+
+
+def insert_once(connection: Connection, table: Any, **values: Any) -> None:
+    """Insert a row, unless one with the same key is there."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+
+
+def add_release(connection: Connection, stored: StoredRelease, recorded_at: datetime) -> None:
+    """Remember a release; one of that digest that is there already is the same."""
+    document = canonical_json(stored.release.model_dump(mode="json")).decode()
+    service = stored.release.service
+    insert_once(connection, releases, digest=stored.digest, service=service, document=document, recorded_at=recorded_at)
+
+
+def newest_releases(service: str | None, limit: int) -> Select[Any]:
+    """The newest first, of a service or of all."""
+    query = select(releases).order_by(releases.c.number.desc()).limit(limit)
+    return query if service is None else query.where(releases.c.service == service)
+
+
+def release_of(row: Row[Any]) -> StoredRelease:
+    """The release in a row."""
+    return StoredRelease(digest=row.digest, release=Release.model_validate_json(row.document))
+
+
+def add_promotion(connection: Connection, promotion: Promotion) -> None:
+    """Record a promotion that starts; the same one again is harmless."""
+    present = find_promotion(connection, promotion.id)
+    if present is None:
+        connection.execute(insert(promotions).values(_columns(promotion)))
+        return
+    fixed = {"kind", "service", "environment", "release", "commit"}
+    if present.model_dump(include=fixed) != promotion.model_dump(include=fixed):
+        raise Refused(f"promotion {promotion.id} is on record as another one: begin each with an id of its own")
+
+
+def find_promotion(connection: Connection, promotion_id: str) -> Promotion | None:
+    """The promotion of that id, or None."""
+    return first_promotion(connection, select(promotions).where(promotions.c.id == promotion_id))
+
+
+def require_promotion(connection: Connection, promotion_id: str) -> Promotion:
+    """The promotion of that id; refused where there is none."""
+    found = find_promotion(connection, promotion_id)
+    if found is None:
+        raise Refused(f"no promotion {promotion_id} is on record: `pratique history` lists those that are")
+    return found
+
+
+def first_promotion(connection: Connection, query: Select[Any]) -> Promotion | None:
+    """The first that a query finds, or None."""
+    row = connection.execute(query.limit(1)).first()
+    return None if row is None else promotion_of(row)
+
+
+def end_promotion(
+    connection: Connection, promotion: Promotion, state: PromotionState, at: datetime, *, reason: str = "", address: str = ""
+) -> Promotion:
+    """Record its ending; a reason or an address that is not given stays as it is."""
+    ending = {"state": state, "finished_at": at, "reason": reason or promotion.reason, "address": address or promotion.address}
+    connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(ending))
+    return promotion.model_copy(update=ending)
+
+
+def history(service: str | None, environment: str | None, limit: int) -> Select[Any]:
+    """Promotions, newest first."""
+    query = select(promotions).order_by(promotions.c.number.desc()).limit(limit)
+    if service is not None:
+        query = query.where(promotions.c.service == service)
+    return query if environment is None else query.where(promotions.c.environment == environment)
+
+
+def grants(service: str, environment: str, release: str | None = None) -> Select[Any]:
+    """Grants, the last one first."""
+    query = (
+        select(promotions)
+        .where(promotions.c.service == service, promotions.c.environment == environment)
+        .where(promotions.c.state == PromotionState.GRANTED)
+        .order_by(promotions.c.fence.desc())
+    )
+    return query if release is None else query.where(promotions.c.release == release)
+
+
+def promotion_of(row: Row[Any]) -> Promotion:
+    """The promotion in a row."""
+    columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's documented name for it
+    del columns["number"]
+    columns["commit"] = columns.pop("commit_id")
+    return Promotion.model_validate(columns)
+
+
+def _columns(promotion: Promotion) -> dict[str, Any]:
+    columns = promotion.model_dump()
+    columns["commit_id"] = columns.pop("commit")
+    return columns

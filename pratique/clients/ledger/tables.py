@@ -1,0 +1,128 @@
+"""The ledger's tables.
+
+    releases     every release on record
+    promotions   who moved what where, when, and how it ended
+    locks        one row per service and environment: its fence, and who holds it until when
+    waiting      the queues before the locks
+
+`number` is the order in which rows came; it orders history where clocks could not.
+Migrations make the tables; a test compares them with these.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+METADATA = MetaData(
+    # Names of our own, so that a later migration can speak of them on either database.
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# SQLite counts up by itself in a column of exactly this type only.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A moment in UTC; SQLite, which knows no time zones, keeps it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone could be any of 24")
+        moment = value.astimezone(UTC)
+        return moment.replace(tzinfo=None) if dialect.name == "sqlite" else moment
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002  as SQLAlchemy calls it
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _name(name: str, **options: Any) -> Column[str]:
+    return Column(name, String(40), nullable=False, **options)
+
+
+releases = Table(
+    "releases",
+    METADATA,
+    Column("number", _Number, primary_key=True),
+    Column("digest", String(71), nullable=False, unique=True),
+    _name("service"),
+    Column("document", Text, nullable=False),
+    Column("recorded_at", UtcTime, nullable=False),
+    Index(None, "service", "number"),
+)
+
+promotions = Table(
+    "promotions",
+    METADATA,
+    Column("number", _Number, primary_key=True),
+    Column("id", String(64), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    _name("service"),
+    _name("environment"),
+    Column("release", String(71), nullable=False),
+    Column("commit_id", String(64), nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("fence", BigInteger),
+    Column("started_at", UtcTime, nullable=False),
+    Column("finished_at", UtcTime),
+    Column("address", Text, nullable=False),
+    Column("run_url", Text, nullable=False),
+    Index(None, "service", "environment", "number"),
+    Index(None, "service", "number"),
+    Index(None, "environment", "number"),
+    # Under a lock whose fence only grows, the highest fence is the last grant.
+    Index(None, "service", "environment", "state", "fence"),
+    Index(None, "service", "environment", "release", "state", "fence"),
+)
+
+locks = Table(
+    "locks",
+    METADATA,
+    _name("service"),
+    _name("environment"),
+    Column("fence", BigInteger, nullable=False),
+    Column("holder", String(64), ForeignKey("promotions.id")),
+    Column("expires_at", UtcTime),
+    PrimaryKeyConstraint("service", "environment"),
+)
+
+waiting = Table(
+    "waiting",
+    METADATA,
+    Column("number", _Number, primary_key=True),
+    Column("promotion", String(64), ForeignKey("promotions.id"), nullable=False, unique=True),
+    _name("service"),
+    _name("environment"),
+    Column("expires_at", UtcTime, nullable=False),
+    Index(None, "service", "environment", "number"),
+)

@@ -1,0 +1,368 @@
+"""What every `Ledger` keeps: the fake, SQLite, and PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from pratique.clients.ledger import open_ledger
+from pratique.clients.ports import Ledger
+from pratique.errors import FenceLost, Refused
+from pratique.settings import LedgerSettings
+from pratique.values.digest import digest_of
+from pratique.values.lease import Lease
+from pratique.values.promotion import Promotion, PromotionState
+from tests.contract.promotions import a_promotion, a_release
+from tests.fakes.ledger import FakeLedger
+
+LONG = timedelta(minutes=5)
+BRIEF = timedelta(milliseconds=80)
+"""Runs out while a test waits for it."""
+
+
+@pytest.fixture(params=["fake", "sqlite", "postgresql"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "fake":
+        yield FakeLedger()
+        return
+    new_postgresql: Callable[[], str]
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    else:
+        new_postgresql = request.getfixturevalue("new_postgresql")
+        url = new_postgresql()
+    with open_ledger(LedgerSettings(url=url)) as real:
+        yield real
+
+
+def begun(ledger: Ledger, **fields: object) -> Promotion:
+    promotion = a_promotion(**fields)  # type: ignore[arg-type]
+    ledger.begin(promotion)
+    return promotion
+
+
+def holding(ledger: Ledger, duration: timedelta = LONG, **fields: object) -> tuple[Promotion, Lease]:
+    promotion = begun(ledger, **fields)
+    lease = ledger.acquire(promotion.id, duration)
+    assert lease is not None
+    return promotion, lease
+
+
+def granted(ledger: Ledger, **fields: object) -> Promotion:
+    promotion, lease = holding(ledger, **fields)
+    done = ledger.grant(promotion.id, lease, "http://127.0.0.1:8080")
+    ledger.release(lease)
+    return done
+
+
+def ask_until_given(ledger: Ledger, promotion: Promotion, duration: timedelta = LONG) -> Lease:
+    while (lease := ledger.acquire(promotion.id, duration)) is None:
+        time.sleep(0.005)
+    return lease
+
+
+# ── what is on record
+
+
+def test_releases_come_newest_first_and_whole(ledger: Ledger) -> None:
+    first, second, other = a_release(), a_release(), a_release("parrot")
+    for stored in (first, second, other, first):
+        ledger.record_release(stored)
+
+    assert list(ledger.releases()) == [other, second, first]
+    assert list(ledger.releases("hello")) == [second, first]
+    assert list(ledger.releases("hello", limit=1)) == [second]
+    assert list(ledger.releases("nobody")) == []
+
+
+def test_a_promotion_is_found_as_it_was_begun(ledger: Ledger) -> None:
+    promotion = begun(ledger, kind="rollback", reason="it was slow; 'quoted' → ümlaut")
+
+    assert ledger.promotion(promotion.id) == promotion
+    assert list(ledger.history()) == [promotion]
+
+
+def test_beginning_again_is_harmless_and_beginning_as_another_is_refused(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    ledger.begin(promotion)
+
+    assert ledger.promotion(promotion.id).fence == lease.fence
+    with pytest.raises(Refused, match=promotion.id):
+        ledger.begin(promotion.model_copy(update={"environment": "dev"}))
+    assert len(ledger.history()) == 1
+
+
+def test_a_promotion_begins_running_without_a_fence(ledger: Ledger) -> None:
+    for fields in ({"state": PromotionState.GRANTED}, {"fence": 7}):
+        with pytest.raises(Refused, match="cannot begin"):
+            ledger.begin(a_promotion(**fields))  # type: ignore[arg-type]
+    assert list(ledger.history()) == []
+
+
+def test_an_unknown_promotion_is_refused_by_its_id(ledger: Ledger) -> None:
+    for ask in (
+        ledger.promotion,
+        lambda unknown: ledger.finish(unknown, PromotionState.FAILED),
+        lambda unknown: ledger.acquire(unknown, LONG),
+    ):
+        with pytest.raises(Refused, match="no promotion nobody"):
+            ask("nobody")
+
+
+def test_history_is_newest_first_by_service_and_environment(ledger: Ledger) -> None:
+    dev, prod = begun(ledger, environment="dev"), begun(ledger, environment="prod")
+    other = begun(ledger, service="parrot", environment="prod")
+
+    assert list(ledger.history()) == [other, prod, dev]
+    assert list(ledger.history("hello")) == [prod, dev]
+    assert list(ledger.history(environment="prod")) == [other, prod]
+    assert list(ledger.history("hello", "dev")) == [dev]
+    assert list(ledger.history(limit=2)) == [other, prod]
+    assert list(ledger.environments()) == [("hello", "dev"), ("hello", "prod"), ("parrot", "prod")]
+    assert list(ledger.environments("parrot")) == [("parrot", "prod")]
+
+
+def test_times_are_in_utc_and_the_databases(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    done = ledger.grant(promotion.id, lease, "")
+
+    assert done.finished_at is not None
+    assert {done.started_at.tzinfo, done.finished_at.tzinfo, lease.expires_at.tzinfo} == {UTC}
+    assert abs(done.finished_at - datetime.now(UTC)) < timedelta(minutes=1)
+    assert ledger.promotion(promotion.id) == done
+
+
+# ── how a promotion ends
+
+
+def test_what_was_granted_last_is_what_the_environment_holds(ledger: Ledger) -> None:
+    assert ledger.granted("hello", "prod") is None
+    assert ledger.granted_before("hello", "prod") is None
+    first, second = granted(ledger, release="first"), granted(ledger, release="second")
+    failed = begun(ledger, release="third")
+    ledger.finish(failed.id, PromotionState.FAILED, reason="its check failed")
+    again = granted(ledger, release="second")
+    granted(ledger, environment="dev", release="fourth")
+
+    assert ledger.granted("hello", "prod") == again
+    assert again.state is PromotionState.GRANTED
+    assert again.address == "http://127.0.0.1:8080"
+    assert ledger.granted_before("hello", "prod") == first
+    assert ledger.grant_of("hello", "prod", first.release) == first
+    assert ledger.grant_of("hello", "prod", second.release) == again
+    assert ledger.grant_of("hello", "prod", failed.release) is None
+
+
+def test_the_first_ending_stays(ledger: Ledger) -> None:
+    promotion = begun(ledger)
+    ended = ledger.finish(promotion.id, PromotionState.FAILED, reason="its check failed", address="")
+
+    assert ledger.finish(promotion.id, PromotionState.FAILED, reason="said again") == ended
+    with pytest.raises(Refused, match="has ended as failed"):
+        ledger.finish(promotion.id, PromotionState.CANCELLED)
+    with pytest.raises(Refused, match="has ended"):
+        ledger.acquire(promotion.id, LONG)
+    assert ledger.promotion(promotion.id) == ended
+    assert ended.reason == "its check failed"
+
+
+def test_nothing_ends_as_running_or_as_granted_without_the_lock(ledger: Ledger) -> None:
+    promotion = begun(ledger)
+    for state in (PromotionState.RUNNING, PromotionState.GRANTED):
+        with pytest.raises(Refused):
+            ledger.finish(promotion.id, state)
+    assert ledger.promotion(promotion.id).state is PromotionState.RUNNING
+
+
+def test_a_grant_repeated_is_the_same_grant_even_after_the_lock_has_moved_on(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    done = ledger.grant(promotion.id, lease, "http://127.0.0.1:1", reason="nothing to do")
+    ledger.release(lease)
+    holding(ledger)
+
+    assert ledger.grant(promotion.id, lease, "http://127.0.0.1:2") == done
+    assert done.reason == "nothing to do"
+
+
+def test_a_lease_grants_only_the_promotion_that_holds_it(ledger: Ledger) -> None:
+    _, lease = holding(ledger)
+    other = begun(ledger)
+    with pytest.raises(Refused, match="cannot be granted by the lease"):
+        ledger.grant(other.id, lease, "")
+    with pytest.raises(FenceLost):
+        ledger.grant(other.id, lease.model_copy(update={"holder": other.id}), "")
+    assert ledger.granted("hello", "prod") is None
+
+
+# ── the lock
+
+
+def test_a_free_lock_is_given_and_a_held_one_is_not(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    other = begun(ledger)
+
+    assert lease.holder == promotion.id
+    assert ledger.promotion(promotion.id).fence == lease.fence
+    assert ledger.holder("hello", "prod") == ledger.promotion(promotion.id)
+    assert ledger.acquire(other.id, LONG) is None
+    ledger.release(lease)
+    assert ledger.holder("hello", "prod") is None
+    taken = ledger.acquire(other.id, LONG)
+    assert taken is not None
+    assert taken.fence > lease.fence
+
+
+def test_environments_have_locks_of_their_own(ledger: Ledger) -> None:
+    holding(ledger, environment="dev")
+    holding(ledger, environment="prod")
+    holding(ledger, service="parrot", environment="prod")
+
+
+def test_a_renewed_lease_lasts_longer_under_the_same_fence(ledger: Ledger) -> None:
+    _, lease = holding(ledger, duration=timedelta(seconds=1))
+    longer = ledger.renew(lease, LONG)
+
+    assert longer.fence == lease.fence
+    assert longer.expires_at > lease.expires_at
+    assert ledger.acquire(begun(ledger).id, LONG) is None
+
+
+def test_a_dead_holder_is_taken_over_and_can_write_no_more(ledger: Ledger) -> None:
+    dead, lease = holding(ledger, duration=BRIEF)
+    heir = begun(ledger)
+    taken = ask_until_given(ledger, heir)
+
+    assert taken.fence == lease.fence + 1
+    abandoned = ledger.promotion(dead.id)
+    assert abandoned.state is PromotionState.ABANDONED
+    assert heir.id in abandoned.reason
+    assert abandoned.finished_at is not None
+    for late in (lambda: ledger.grant(dead.id, lease, ""), lambda: ledger.renew(lease, LONG)):
+        with pytest.raises(FenceLost, match=f"fence {lease.fence}"):
+            late()
+    ledger.release(lease)
+    assert ledger.holder("hello", "prod") == ledger.promotion(heir.id)
+    assert ledger.granted("hello", "prod") is None
+
+
+def test_taking_over_leaves_an_ending_alone(ledger: Ledger) -> None:
+    ended, _ = holding(ledger, duration=BRIEF)
+    ledger.finish(ended.id, PromotionState.FAILED, reason="its check failed")
+    ask_until_given(ledger, begun(ledger))
+
+    assert ledger.promotion(ended.id).state is PromotionState.FAILED
+
+
+def test_a_lease_that_ran_out_still_counts_until_somebody_takes_over(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger, duration=BRIEF)
+    while ledger.holder("hello", "prod") is not None:
+        time.sleep(0.005)
+
+    longer = ledger.renew(lease, LONG)
+    assert ledger.grant(promotion.id, longer, "").state is PromotionState.GRANTED
+
+
+def test_a_promotion_started_again_shuts_its_earlier_process_out(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    again = ledger.acquire(promotion.id, LONG)
+
+    assert again is not None
+    assert again.fence == lease.fence + 1
+    with pytest.raises(FenceLost):
+        ledger.renew(lease, LONG)
+    assert ledger.grant(promotion.id, again, "").fence == again.fence
+
+
+def test_a_lock_given_back_is_no_longer_held(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    ledger.release(lease)
+    ledger.release(lease)
+
+    with pytest.raises(FenceLost):
+        ledger.grant(promotion.id, lease, "")
+    with pytest.raises(FenceLost):
+        ledger.renew(lease, LONG)
+
+
+# ── the queue
+
+
+def test_who_asked_first_is_served_first(ledger: Ledger) -> None:
+    _, lease = holding(ledger)
+    waiting = [begun(ledger) for _ in range(4)]
+    for promotion in waiting:
+        assert ledger.acquire(promotion.id, LONG) is None
+    assert list(ledger.queue("hello", "prod")) == waiting
+    ledger.release(lease)
+
+    for number, promotion in enumerate(waiting):
+        for later in reversed(waiting[number + 1 :]):
+            assert ledger.acquire(later.id, LONG) is None
+        assert list(ledger.queue("hello", "prod")) == waiting[number:]
+        taken = ledger.acquire(promotion.id, LONG)
+        assert taken is not None
+        ledger.release(taken)
+    assert list(ledger.queue("hello", "prod")) == []
+
+
+def test_who_stops_asking_loses_the_place_and_blocks_nobody(ledger: Ledger) -> None:
+    _, lease = holding(ledger)
+    dead, alive = begun(ledger), begun(ledger)
+    assert ledger.acquire(dead.id, BRIEF) is None
+    assert ledger.acquire(alive.id, LONG) is None
+    ledger.release(lease)
+
+    taken = ask_until_given(ledger, alive)
+    assert taken.holder == alive.id
+    assert ledger.acquire(dead.id, LONG) is None
+    assert [promotion.id for promotion in ledger.queue("hello", "prod")] == [dead.id]
+
+
+def test_who_has_ended_waits_no_longer(ledger: Ledger) -> None:
+    _, lease = holding(ledger)
+    cancelled, next_one = begun(ledger), begun(ledger)
+    assert ledger.acquire(cancelled.id, LONG) is None
+    assert ledger.acquire(next_one.id, LONG) is None
+    ledger.finish(cancelled.id, PromotionState.CANCELLED)
+    ledger.release(lease)
+
+    assert [promotion.id for promotion in ledger.queue("hello", "prod")] == [next_one.id]
+    assert ledger.acquire(next_one.id, LONG) is not None
+
+
+def test_of_many_threads_one_holds_the_lock_at_a_time(ledger: Ledger) -> None:
+    inside, order, overlap = threading.Lock(), list[int](), list[int]()
+
+    def compete(_: int) -> None:
+        for _ in range(3):
+            promotion = begun(ledger)
+            lease = ask_until_given(ledger, promotion)
+            if not inside.acquire(blocking=False):
+                overlap.append(lease.fence)
+                return
+            order.append(lease.fence)
+            ledger.grant(promotion.id, lease, "")
+            inside.release()
+            ledger.release(lease)
+
+    with ThreadPoolExecutor(6) as threads:
+        list(threads.map(compete, range(6)))
+
+    assert overlap == []
+    assert order == list(range(1, 19))
+    newest = ledger.granted("hello", "prod")
+    assert newest is not None
+    assert newest.fence == 18
+
+
+def test_a_service_without_promotions_is_empty_everywhere(ledger: Ledger) -> None:
+    assert ledger.holder("nobody", "prod") is None
+    assert list(ledger.queue("nobody", "prod")) == []
+    assert ledger.grant_of("nobody", "prod", digest_of(b"none")) is None
+    assert list(ledger.environments("nobody")) == []

@@ -1,0 +1,164 @@
+"""The ledger in memory, keeping the contract of `Ledger`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from pratique.errors import FenceLost, Refused
+from pratique.values.lease import Lease
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.release import StoredRelease
+
+Place = tuple[str, str]
+
+
+@dataclass
+class Lock:
+    """One environment's lock, and the queue before it: promotion → when its place is lost."""
+
+    fence: int = 0
+    lease: Lease | None = None
+    waiting: dict[str, datetime] = field(default_factory=dict)
+
+
+class FakeLedger:
+    """A ledger that is forgotten; `clock` is the database's."""
+
+    def __init__(self, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._clock = clock
+        self._turn = threading.RLock()
+        self._releases: dict[str, StoredRelease] = {}
+        self._promotions: dict[str, Promotion] = {}
+        self._locks: dict[Place, Lock] = {}
+
+    def record_release(self, stored: StoredRelease) -> None:
+        self._releases.setdefault(stored.digest, stored)
+
+    def releases(self, service: str | None = None, limit: int = 50) -> Sequence[StoredRelease]:
+        newest = [stored for stored in reversed(self._releases.values()) if service in (None, stored.release.service)]
+        return newest[:limit]
+
+    def begin(self, promotion: Promotion) -> None:
+        if promotion.state is not PromotionState.RUNNING or promotion.fence is not None:
+            raise Refused(f"promotion {promotion.id} cannot begin as {promotion.state}")
+        with self._turn:
+            present = self._promotions.setdefault(promotion.id, promotion)
+            fixed = {"kind", "service", "environment", "release", "commit"}
+            if present.model_dump(include=fixed) != promotion.model_dump(include=fixed):
+                raise Refused(f"promotion {promotion.id} is on record as another one")
+            self._locks.setdefault((promotion.service, promotion.environment), Lock())
+
+    def finish(self, promotion_id: str, state: PromotionState, *, reason: str = "", address: str = "") -> Promotion:
+        with self._turn:
+            promotion = self.promotion(promotion_id)
+            if promotion.state is state and state is not PromotionState.RUNNING:
+                return promotion
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            if state in (PromotionState.RUNNING, PromotionState.GRANTED):
+                raise Refused(f"promotion {promotion_id} cannot end as {state} here")
+            self._lock(promotion).waiting.pop(promotion_id, None)
+            return self._end(promotion, state, reason, address)
+
+    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
+        with self._turn:
+            promotion = self.promotion(promotion_id)
+            if promotion.state is PromotionState.GRANTED and promotion.fence == lease.fence:
+                return promotion
+            if (promotion.id, promotion.service, promotion.environment) != (lease.holder, lease.service, lease.environment):
+                raise Refused(f"promotion {promotion_id} cannot be granted by the lease of promotion {lease.holder}")
+            self._require_newest(lease)
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            return self._end(promotion, PromotionState.GRANTED, reason, address)
+
+    def granted(self, service: str, environment: str) -> Promotion | None:
+        return next(iter(self._grants(service, environment)), None)
+
+    def granted_before(self, service: str, environment: str) -> Promotion | None:
+        grants = self._grants(service, environment)
+        return next((grant for grant in grants if grant.release != grants[0].release), None)
+
+    def grant_of(self, service: str, environment: str, release: str) -> Promotion | None:
+        return next((grant for grant in self._grants(service, environment) if grant.release == release), None)
+
+    def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
+        return sorted(place for place in self._locks if service in (None, place[0]))
+
+    def history(self, service: str | None = None, environment: str | None = None, limit: int = 50) -> Sequence[Promotion]:
+        found = [
+            promotion
+            for promotion in reversed(self._promotions.values())
+            if service in (None, promotion.service) and environment in (None, promotion.environment)
+        ]
+        return found[:limit]
+
+    def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
+        with self._turn:
+            promotion, now = self.promotion(promotion_id), self._clock()
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended ({promotion.state})")
+            lock = self._lock(promotion)
+            if lock.lease is None or lock.lease.holder != promotion_id:
+                lock.waiting = {waiting: until for waiting, until in lock.waiting.items() if until > now}
+                lock.waiting[promotion_id] = now + 2 * duration
+                if (lock.lease is not None and lock.lease.expires_at > now) or next(iter(lock.waiting)) != promotion_id:
+                    return None
+                if lock.lease is not None and self.promotion(lock.lease.holder).state is PromotionState.RUNNING:
+                    reason = f"its lease ran out, and promotion {promotion_id} took the lock over"
+                    self._end(self.promotion(lock.lease.holder), PromotionState.ABANDONED, reason, "")
+            lock.waiting.pop(promotion_id, None)
+            lock.fence += 1
+            place = {"service": promotion.service, "environment": promotion.environment}
+            lock.lease = Lease(**place, holder=promotion_id, fence=lock.fence, expires_at=now + duration)
+            self._promotions[promotion_id] = promotion.model_copy(update={"fence": lock.fence})
+            return lock.lease
+
+    def renew(self, lease: Lease, duration: timedelta) -> Lease:
+        with self._turn:
+            longer = lease.model_copy(update={"expires_at": self._clock() + duration})
+            self._require_newest(lease).lease = longer
+            return longer
+
+    def release(self, lease: Lease) -> None:
+        with self._turn:
+            try:
+                self._require_newest(lease).lease = None
+            except FenceLost:
+                return
+
+    def holder(self, service: str, environment: str) -> Promotion | None:
+        with self._turn:
+            lease = self._locks.get((service, environment), Lock()).lease
+            return self.promotion(lease.holder) if lease and lease.expires_at > self._clock() else None
+
+    def queue(self, service: str, environment: str) -> Sequence[Promotion]:
+        with self._turn:
+            waiting = self._locks.get((service, environment), Lock()).waiting
+            return [self.promotion(promotion) for promotion, until in waiting.items() if until > self._clock()]
+
+    def promotion(self, promotion_id: str) -> Promotion:
+        if promotion_id not in self._promotions:
+            raise Refused(f"no promotion {promotion_id} is on record")
+        return self._promotions[promotion_id]
+
+    def _grants(self, service: str, environment: str) -> list[Promotion]:
+        grants = [each for each in self.history(service, environment, limit=2**31) if each.state is PromotionState.GRANTED]
+        return sorted(grants, key=lambda grant: grant.fence or 0, reverse=True)
+
+    def _end(self, promotion: Promotion, state: PromotionState, reason: str, address: str) -> Promotion:
+        ending = {"state": state, "finished_at": self._clock(), "reason": reason or promotion.reason}
+        self._promotions[promotion.id] = promotion.model_copy(update=ending | {"address": address or promotion.address})
+        return self._promotions[promotion.id]
+
+    def _lock(self, promotion: Promotion) -> Lock:
+        return self._locks[(promotion.service, promotion.environment)]
+
+    def _require_newest(self, lease: Lease) -> Lock:
+        lock = self._locks[(lease.service, lease.environment)]
+        if lock.lease is None or (lock.lease.fence, lock.lease.holder) != (lease.fence, lease.holder):
+            raise FenceLost(f"the lock of {lease.service} in {lease.environment} is no longer held under fence {lease.fence}")
+        return lock
