@@ -36,7 +36,7 @@ SPELLINGS: Mapping[str, str] = {
 def problems_of(errors: list[ErrorDetails], document: Document, model: type[BaseModel]) -> list[Problem]:
     """Each error as one problem, in the order of the file; beyond 25, how many more there are."""
     found = sorted((_Wrong(error, document, model) for error in errors), key=lambda wrong: wrong.spot)
-    problems = [wrong.problem() for wrong in found]
+    problems = [wrong.problem() for wrong in found if not wrong.is_echo]
     if len(problems) > MOST_PROBLEMS:
         rest = len(problems) - MOST_PROBLEMS
         problems = [*problems[:MOST_PROBLEMS], Problem(document.place, f"and {rest} more like these", "mend these first")]
@@ -71,6 +71,16 @@ class _Wrong:
         return f"'{short(self.found)}'" if isinstance(self.found, str) else kind_of(self.found)
 
     @property
+    def written(self) -> str:
+        """The scalar as the file has it."""
+        return short(self.document.spots[self.path].text)
+
+    @property
+    def is_echo(self) -> bool:
+        """Whether it only repeats another error: a list counts as too short as soon as one of its items is wrong."""
+        return self.error["type"] == "too_short" and len(self.found) >= self.context["min_length"]
+
+    @property
     def spot(self) -> tuple[int, int]:
         """Line and column; of the key, where it is the key that is wrong."""
         return self.document.spot((*self.path, KEY) if self.error["type"] == "extra_forbidden" else self.path)
@@ -78,9 +88,7 @@ class _Wrong:
     def problem(self) -> Problem:
         line, column = self.spot
         place = f"{self.document.place}:{line}:{column} {path_text(self.path)}".rstrip()
-        # An error without words of ours still has pydantic's own.
-        problem, remedy = _WORDS.get(self.error["type"], lambda wrong: (f"{wrong.seen} is refused", wrong.error["msg"]))(self)
-        return Problem(place, problem, remedy)
+        return Problem(place, *_WORDS.get(self.error["type"], _pydantics_words)(self))
 
 
 def _unknown_key(wrong: _Wrong) -> tuple[str, str]:
@@ -98,7 +106,7 @@ def _wrong_type(expected: str, remedy: str) -> _Words:
     def words(wrong: _Wrong) -> tuple[str, str]:
         advice = "write a value, or remove the key" if wrong.found is None else remedy
         if expected == "text" and isinstance(wrong.found, bool | int | float | Unclear):
-            advice = f'write it in quotes: "{short(wrong.document.spots[wrong.path].text)}"'
+            advice = f'write it in quotes: "{wrong.written}"'
         return f"found {kind_of(wrong.found)}, expected {expected}", advice
 
     return words
@@ -106,8 +114,12 @@ def _wrong_type(expected: str, remedy: str) -> _Words:
 
 def _out_of_range(wrong: _Wrong) -> tuple[str, str]:
     schema = schema_at(wrong.model, wrong.path)
-    least = schema["minimum"] if "minimum" in schema else f"more than {schema['exclusiveMinimum']}"
-    return f"{wrong.seen} is out of range", f"write a number from {least} to {schema['maximum']}"
+    least = f"from {schema['minimum']} to" if "minimum" in schema else f"above {schema['exclusiveMinimum']} and at most"
+    return f"{wrong.seen} is out of range", f"write a number {least} {schema['maximum']}"
+
+
+def _pydantics_words(wrong: _Wrong) -> tuple[str, str]:
+    return f"{wrong.seen} is refused", wrong.error["msg"]
 
 
 def _own_words(wrong: _Wrong) -> tuple[str, str]:
@@ -138,7 +150,7 @@ _WORDS: Mapping[str, _Words] = {
     "string_too_short": lambda _: ("the text is empty", "write some, or remove the key"),
     "too_short": lambda wrong: ("nothing stands here", f"give at least {wrong.context['min_length']}"),
     "too_long": lambda wrong: (f"{len(wrong.found)} stand here", f"{wrong.context['max_length']} are the most"),
-    "literal_error": lambda wrong: (f"{wrong.seen} is not known", f"write {wrong.context['expected']}"),
+    "literal_error": lambda wrong: (f"`{wrong.written}` is not known", f"write {wrong.context['expected']}, without quotes"),
     "greater_than": _out_of_range,
     "greater_than_equal": _out_of_range,
     "less_than_equal": _out_of_range,

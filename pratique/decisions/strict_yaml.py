@@ -90,7 +90,8 @@ def kind_of(found: object) -> str:
         return f"the boolean {str(found).lower()}"
     if isinstance(found, int | float):
         return f"the number {found}"
-    return {str: "text", tuple: "a list", dict: "keys and values"}.get(type(found), "nothing")
+    names: dict[type, str] = {str: "text", tuple: "a list", dict: "keys and values"}
+    return names.get(type(found), "nothing")
 
 
 class _Reading:

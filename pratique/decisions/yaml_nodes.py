@@ -20,7 +20,10 @@ _WORDS = {
     "is too deep": (f"the file is nested more than {MOST_DEPTH} levels deep", "docs/manifest.md shows what goes where"),
     "is too large": (f"the file holds more than {MOST_NODES:,} values", "split the service"),
     "cannot start any token": ("text starts with a sign that means something in YAML", "put the text in quotes"),
-    "mapping values are not allowed": ("a second `key:` stands on this line", "indent it, or put text with `: ` in quotes"),
+    "mapping values are not allowed": (
+        "`: ` stands where no key can be",
+        "align the line with those above, or put text with `: ` in quotes",
+    ),
     "expected ',' or": ("a bracket or brace is not closed, or text holds one", "close it, or put the text in quotes"),
     "could not find expected ':'": ("a key has no colon", "write `key: value`"),
     "expected <block end>": ("the indentation does not fit the lines above", "align keys and `-` of one level"),

@@ -133,7 +133,8 @@ def _each_known(
     for key, text in texts.items():
         if text is not None and (problem := placeholder_problem(text, known, stacks)):
             spelled = [f"${{{name}}}" for name in known] + [f"${{{stack}.<Output>}}" for stack in stacks]
-            problems.add((*path, key), problem, _known(spelled))
+            remedy = _known(spelled) if spelled else "write the text itself: an image is built once, for all environments"
+            problems.add((*path, key), problem, remedy)
 
 
 def _known(names: Iterable[str]) -> str:

@@ -50,8 +50,9 @@ class Check(Value):
 
     @model_validator(mode="after")
     def _exactly_one_probe(self) -> Check:
-        if sum(probe is not None for probe in (self.http, self.tcp, self.command)) != 1:
-            raise ValueError(f"check {self.name!r}: give exactly one of http, tcp, command")
+        probes = sum(probe is not None for probe in (self.http, self.tcp, self.command))
+        if probes != 1:
+            raise ValueError(f"check {self.name!r} has {probes} probes: give exactly one of http, tcp, command")
         return self
 
     def in_environment(self, name: str) -> Check:

@@ -48,7 +48,7 @@ class SecretReference(Value):
             return text
         reference = cls.parse_for_environments(text)
         if ENVIRONMENT in reference.path:
-            raise ValueError(f"{ENVIRONMENT} has no meaning here, because this is the same for all environments")
+            raise ValueError(f"{ENVIRONMENT} has no meaning here, which serves all environments: write the path in full")
         return reference
 
     @classmethod

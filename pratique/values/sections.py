@@ -16,7 +16,7 @@ from pratique.values.references import EnvironmentSecretText, SecretText
 
 def _stays_inside(path: str) -> str:
     if path.startswith(("/", "-")) or ".." in path.split("/"):
-        raise ValueError("write a path inside the repository: relative, without `..`, not starting with a hyphen")
+        raise ValueError("write a path inside the repository, relative, without `..`, not starting with a hyphen")
     return posixpath.normpath(path)
 
 
