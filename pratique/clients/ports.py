@@ -131,6 +131,10 @@ class Registry(Protocol):
         """Every Sigstore bundle attached to `subject`."""
         ...
 
+    def copy(self, source: str, digest: Digest, target: str) -> None:
+        """Let the repository `target` hold the manifest too, with all it consists of and everything attached to it."""
+        ...
+
 
 class Source(Protocol):
     """A Git repository."""
@@ -198,6 +202,10 @@ class Workloads(Protocol):
 
     def execute(self, service: str, environment: str, command: Sequence[str], timeout: timedelta) -> tuple[int, str]:
         """Exit status and output of `command` inside the serving container."""
+        ...
+
+    def remove(self, service: str, environment: str) -> None:
+        """Take everything of the service out of the environment; harmless where nothing is."""
         ...
 
 

@@ -183,6 +183,7 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # head and body are written apart, and would wait for each other's acknowledgement
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class calls it so
