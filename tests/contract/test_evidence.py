@@ -1,4 +1,4 @@
-"""`EvidenceSigner` and `EvidenceVerifier`: the fake, a key, and an identity at each kind of private Sigstore deployment."""
+"""`EvidenceSigner` and `EvidenceVerifier`: the fake, keys, and identities at each kind of private Sigstore deployment."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import base64
 import contextlib
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from pratique.clients.ports import EvidenceSigner, EvidenceVerifier
 from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier
 from pratique.decisions.provenance import RunDetails, image_provenance, signature_statement
 from pratique.errors import Invalid, Refused, Transient
+from pratique.local.openbao import IDENTITY, IDENTITY_ROLE
 from pratique.settings import KeylessSigning
 from pratique.values.digest import digest_of
 from pratique.values.evidence import IdentitySigner
@@ -29,6 +30,7 @@ from tests.fakes.vault import FakeVault
 from tests.mutations import edits, flipped
 from tests.services._private_sigstore.deployment import FULCIO, REKOR_V1, REKOR_V2, TIMESTAMP, PrivateSigstore
 from tests.services._private_sigstore.encoding import new_key
+from tests.services.openbao import ArrangedOpenBao
 
 STORED = stored_release()
 IMAGE = STORED.release.images[0].reference
@@ -53,13 +55,13 @@ def fake() -> Parties:
     return Parties(ours, theirs, FakeEvidenceVerifier(), ours.trusted, theirs.trusted)
 
 
-def with_keys() -> Parties:
-    vault = FakeVault()
-    vault.create_key("ours")
-    vault.create_key("theirs")
-    ours, theirs = (TrustedKey(pem=vault.public_key(name)[1]) for name in ("ours", "theirs"))
-    signers = (KeyEvidenceSigner(vault, name) for name in ("ours", "theirs"))
-    return Parties(*signers, OfflineEvidenceVerifier(), ours, theirs)
+def with_keys(arranged: FakeVault | ArrangedOpenBao) -> Parties:
+    names = ("release-ours", "release-theirs")
+    for name in names:
+        arranged.create_key(name)
+    trusted = (TrustedKey(pem=arranged.vault.public_key(name)[1]) for name in names)
+    signers = (KeyEvidenceSigner(arranged.vault, name) for name in names)
+    return Parties(*signers, OfflineEvidenceVerifier(), *trusted)
 
 
 def keyless(deployment: PrivateSigstore, configuration: str, identity: str = PIPELINE, **claims: Any) -> KeylessEvidenceSigner:
@@ -77,16 +79,33 @@ def with_identities(deployment: PrivateSigstore, configuration: str) -> Parties:
     return Parties(*signers, OfflineEvidenceVerifier(), *trusted)
 
 
+def with_vaults_tokens(deployment: PrivateSigstore, arranged: ArrangedOpenBao) -> Parties:
+    issuer = f"{arranged.openbao.address}/v1/identity/oidc"
+    deployment.fulcio.issuers[issuer] = f"{issuer}/.well-known/keys"
+    usual = with_identities(deployment, "v2-timestamp")
+    trust_config = deployment.configurations["v2-timestamp"]
+    signer = KeylessEvidenceSigner(
+        KeylessSigning(trust_config=trust_config, vault_role=IDENTITY_ROLE),
+        lambda: arranged.vault.identity_token(IDENTITY_ROLE),
+    )
+    trusted = trust_in(deployment, IDENTITY).model_copy(update={"issuer": issuer})
+    return replace(usual, signer=signer, trusted=trusted)
+
+
 CONFIGURATIONS = ["v1", "v1-timestamp", "v2-timestamp"]
 
 
-@pytest.fixture(params=["fake", "key", *CONFIGURATIONS])
+@pytest.fixture(params=["fake", "key", "transit", "vault-token", *CONFIGURATIONS])
 def parties(request: pytest.FixtureRequest, private_sigstore: PrivateSigstore) -> Parties:
     match request.param:
         case "fake":
             return fake()
         case "key":
-            return with_keys()
+            return with_keys(FakeVault())
+        case "transit":
+            return with_keys(request.getfixturevalue("arranged_openbao"))
+        case "vault-token":
+            return with_vaults_tokens(private_sigstore, request.getfixturevalue("arranged_openbao"))
         case configuration:
             return with_identities(private_sigstore, configuration)
 
@@ -148,14 +167,14 @@ def keyless_bundle(request: pytest.FixtureRequest, private_sigstore: PrivateSigs
 
 
 def test_a_key_is_not_trusted_for_a_certificate(keyless_bundle: bytes, private_sigstore: PrivateSigstore) -> None:
-    trusted = with_keys().trusted
+    trusted = with_keys(FakeVault()).trusted
     with pytest.raises(Refused, match="signed with a certificate, not with this key"):
         OfflineEvidenceVerifier().verify(keyless_bundle, [trusted])
     assert OfflineEvidenceVerifier().verify(keyless_bundle, [trusted, trust_in(private_sigstore)]).statement == SIGNATURE
 
 
 def test_an_identity_is_not_trusted_for_a_key(private_sigstore: PrivateSigstore) -> None:
-    parties = with_keys()
+    parties = with_keys(FakeVault())
     with pytest.raises(Refused, match="which proves no identity"):
         parties.verifier.verify(parties.signer.sign(SIGNATURE), [trust_in(private_sigstore)])
 
@@ -335,7 +354,7 @@ def _foreign(deployment: PrivateSigstore) -> str:
         (lambda d: d.issuer.token(PIPELINE, aud="somebody else"), Invalid, "Audience doesn't match"),
         (lambda d: d.issuer.token(PIPELINE, exp=1), Invalid, "Signature has expired"),
         (lambda d: d.issuer.token(PIPELINE, email_verified=False), Refused, "answered 401: .*email_verified claim was false"),
-        (lambda d: d.issuer.token(PIPELINE, iss="https://evil.test"), Refused, "answered 401: .*Invalid issuer"),
+        (lambda d: d.issuer.token(PIPELINE, iss="https://evil.test"), Refused, "answered 401: .*is none of the issuers"),
         (_foreign, Refused, "answered 401: .*Signature verification failed"),
     ],
 )

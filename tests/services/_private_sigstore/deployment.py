@@ -41,7 +41,8 @@ class PrivateSigstore:
         self.authority = certificates.intermediate("intermediate", self.root)
         self.timestamp_root = certificates.root("timestamp-root", depth=0)
         self.timestamper = certificates.timestamper("timestamp", self.timestamp_root)
-        self.fulcio = Fulcio(self.root, self.authority, self.issuer.url)
+        self.fulcio = Fulcio(self.root, self.authority)
+        self.fulcio.issuers[self.issuer.url] = f"{self.url}{KEYS}"
         self.rekor = Rekor("127.0.0.1")
         self.answers: dict[str, Answer] = {
             FULCIO: self.fulcio.certify,

@@ -30,10 +30,11 @@ OCTET_STRING, UTF8_STRING = 0x04, 0x0C
 
 
 class Fulcio:
-    def __init__(self, root: Authority, authority: Authority, issuer: str) -> None:
+    def __init__(self, root: Authority, authority: Authority) -> None:
         self._root = root
         self._authority = authority
-        self._issuer = issuer
+        self.issuers: dict[str, str] = {}
+        """The identity providers whose tokens are taken, and where each publishes its keys."""
         self.log_key = new_key()
         """Of the certificate transparency log."""
 
@@ -53,10 +54,13 @@ class Fulcio:
         return 200, {"signedCertificateEmbeddedSct": {"chain": {"certificates": texts}}}
 
     def _claims(self, token: str) -> dict[str, Any]:
-        with urllib.request.urlopen(f"{self._issuer}/keys", timeout=5) as answer:
+        issuer = jwt.decode(token, options={"verify_signature": False}).get("iss", "")
+        if issuer not in self.issuers:
+            raise jwt.InvalidIssuerError(f"{issuer} is none of the issuers that are trusted")
+        with urllib.request.urlopen(self.issuers[issuer], timeout=5) as answer:
             keys = jwt.PyJWKSet.from_dict(json.load(answer))
         key = keys[jwt.get_unverified_header(token).get("kid", "")]
-        claims = jwt.decode(token, key.key, algorithms=["ES256"], audience="sigstore", issuer=self._issuer)
+        claims = jwt.decode(token, key.key, algorithms=["ES256", "RS256"], audience="sigstore", issuer=issuer)
         if claims.get("email_verified") is not True:
             raise jwt.InvalidTokenError("email_verified claim was false")
         return claims
