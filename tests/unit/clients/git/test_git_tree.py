@@ -37,6 +37,12 @@ def test_contents_are_told_apart_whatever_they_hold(contents: list[bytes]) -> No
     assert list(parse_contents(batch, entries).values()) == contents
 
 
+@pytest.mark.parametrize("batch", [b"", b"aa missing\n", b"bb blob 1\nx\n", b"aa blob 2\nxy\n", b"aa tree 1\nx\n"])
+def test_content_that_is_not_the_entrys_is_refused(batch: bytes) -> None:
+    with pytest.raises(Refused, match="is missing in the mirror"):
+        parse_contents(batch, [Entry(FILE, "aa", 1, "a")])
+
+
 @pytest.mark.parametrize("path", ["../x", "a/../b", "a//b", ".git", "a/.git/config", "."])
 def test_a_path_no_commit_should_hold_is_doubted(path: str) -> None:
     assert "no path" in next(doubts([Entry(FILE, "aa", 0, path)], {path: b""}))
