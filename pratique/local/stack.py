@@ -17,7 +17,7 @@ from pathlib import Path
 from pratique.local.aws import start_aws
 from pratique.local.engine import ensure_engine, ensure_front_image, remove_all
 from pratique.local.example import seed_secrets
-from pratique.local.openbao import start_openbao
+from pratique.local.openbao import OpenBao, start_openbao
 from pratique.local.prefect import PrefectStack, deploy_flows, start_prefect_server, start_worker
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
@@ -118,6 +118,10 @@ class LocalStack:
                 )
             )
         return found
+
+    def openbao(self) -> OpenBao:
+        """The running OpenBao, to seed it with more."""
+        return start_openbao(self._processes, self.folder / "openbao", self._known_ports()["openbao"])
 
     @property
     def ui_url(self) -> str:

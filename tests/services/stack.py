@@ -1,0 +1,139 @@
+"""The whole local stack, as `pratique up` starts it, and a service's repository to deliver from."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from pratique.bootstrap import Clients
+from pratique.local.example import commit_example
+from pratique.local.stack import LocalStack
+from pratique.settings import Settings, load_settings
+
+CHECKOUT = Path(__file__).parents[2]
+EXAMPLE = CHECKOUT / "examples" / "hello"
+PRATIQUE = Path(sys.executable).with_name("pratique")
+
+
+class RunningStack:
+    """A local stack of the tests' own, used from outside as a person would: by the command line."""
+
+    def __init__(self, folder: Path) -> None:
+        self.local = LocalStack(folder, CHECKOUT)
+        self.folder = self.local.folder
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The variables under which a command uses this stack."""
+        return {**os.environ, "PRATIQUE_CONFIG": str(self.local.config), "COLUMNS": "200", **more}
+
+    def pratique(self, *arguments: str, within: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
+        """What `pratique …` answers."""
+        return subprocess.run(
+            [PRATIQUE, *arguments],
+            cwd=self.folder,
+            env=self.environment(**more),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=within,
+        )
+
+    def read(self, *arguments: str) -> Any:
+        """What a command answers with `--json`, which must succeed."""
+        done = self.pratique(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def held(self, service: str) -> dict[str, dict[str, Any]]:
+        """What each environment of the service holds."""
+        return {row["environment"]: row for row in self.read("environments", service)}
+
+    @contextmanager
+    def clients(self) -> Iterator[Clients]:
+        """The library's own clients of this stack."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PRATIQUE_CONFIG", str(self.local.config))
+            yield Clients(self.settings())
+
+    def settings(self) -> Settings:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("PRATIQUE_CONFIG", str(self.local.config))
+            return load_settings()
+
+
+class Service:
+    """A copy of the example under a name of its own, in a repository of its own, so that tests do not meet."""
+
+    def __init__(self, stack: RunningStack, name: str) -> None:
+        self.stack = stack
+        self.name = name
+        self.repository = commit_example(EXAMPLE, stack.folder / "services" / name)
+        self.edit("pratique.yaml", "service: hello", f"service: {name}")
+        self.edit("pratique.yaml", "kv/data/hello/", f"kv/data/{name}/")
+        for environment in ("dev", "staging", "prod"):
+            stack.local.openbao().seed_secret(f"{name}/{environment}", {"db_password": f"password-of-{name}-{environment}"})
+        self.commit("Take a name")
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Replace text in a file of the work tree."""
+        path = self.repository / file
+        text = path.read_text()
+        assert old in text, f"{file} has no {old!r}"
+        path.write_text(text.replace(old, new))
+
+    def commit(self, message: str = "Change something") -> str:
+        """The id of a new commit of the work tree."""
+        self._git("add", "--all")
+        self._git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self._git("rev-parse", "HEAD")
+
+    def deliver(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """What `pratique deliver` answers for the newest commit."""
+        return self.stack.pratique("deliver", str(self.repository), *arguments, **more)
+
+    def delivered(self, *arguments: str) -> None:
+        """Deliver, which must succeed."""
+        done = self.deliver(*arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def version(self, environment: str) -> dict[str, Any]:
+        """What the running service answers to `/version`."""
+        address = self.stack.held(self.name)[environment]["address"]
+        answer = httpx.get(f"{address}/version", timeout=10)
+        answer.raise_for_status()
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.test", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.repository, capture_output=True, text=True, check=True, timeout=60
+        )
+        return done.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+    """The local stack, up; nothing of it is left afterwards."""
+    running = RunningStack(tmp_path_factory.mktemp("stack"))
+    running.local.up(print)
+    yield running
+    running.local.down(print)
+    shutil.rmtree(running.folder, ignore_errors=True)
+
+
+@pytest.fixture
+def service(stack: RunningStack) -> Service:
+    """A service that nobody has delivered yet."""
+    return Service(stack, f"hello-{uuid.uuid4().hex[:8]}")
