@@ -1,7 +1,7 @@
 """The names that travel into repositories, containers, stacks and tags, and what each may hold.
 
-One spelling fits them all: lower-case letters, digits and single hyphens, starting with a letter,
-40 characters at most, so that `pratique-<service>-<environment>` stays a valid
+One spelling fits them all: lower-case letters, digits and single hyphens, starting with a letter, 40 characters at most.
+A manifest bounds service and environment together (53), so that `pratique-<service>-<environment>` stays a valid
 DNS label (63, RFC 1035), container name and CloudFormation stack name (128).
 """
 

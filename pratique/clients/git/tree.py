@@ -40,7 +40,7 @@ def parse_contents(batch: bytes, entries: Sequence[Entry]) -> dict[str, bytes]:
     for entry in entries:
         start = batch.find(b"\n", position) + 1
         if batch[position:start] != f"{entry.id} blob {entry.size}\n".encode():
-            raise Refused(f"the content of {ascii(entry.path)} is missing in the mirror: remove the cache of Git repositories")
+            raise Refused(f"the content of {entry.path!a} is missing in the mirror: remove the cache of Git repositories")
         contents[entry.path] = batch[start : start + entry.size]
         position = start + entry.size + 1
     return contents
