@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ConnectionClosedError
 
 from pratique.clients.cloudformation import open_stacks
+from pratique.clients.cloudformation.stacks import CloudFormationStacks
 from pratique.clients.ports import Stacks
-from pratique.errors import FenceLost, Invalid
+from pratique.errors import FenceLost, Invalid, Transient
+from pratique.local.process import free_port
 from pratique.settings import AwsSettings
 from pratique.values.stack import DesiredStack
 from tests.fakes.stacks import FakeStacks
+from tests.services.fault_proxy import FaultProxy
 
 TEMPLATE = """
 Parameters:
@@ -228,3 +234,75 @@ def test_a_deleted_stack_is_gone_and_deleting_it_again_is_harmless(account: Acco
     assert account.name not in account.names()
     account.apply(account.desired(), fence=2)
     assert account.value == "level=info"
+
+
+# ── the real client on a wire that misbehaves
+
+
+@pytest.mark.parametrize("fault", ["throttled", "unavailable", "page", "dropped"])
+def test_a_wire_that_misbehaves_is_transient_and_not_asked_again_here(
+    aws_endpoint: str, fault_proxy: Callable[[str], FaultProxy], fault: str
+) -> None:
+    proxy = fault_proxy(aws_endpoint)
+    throttling = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
+    match fault:
+        case "throttled":
+            proxy.answer(400, body=throttling)
+        case "unavailable":
+            proxy.answer(503)
+        case "page":
+            proxy.answer(502, body=b"<!doctype html><h1>Bad Gateway</h1>")
+        case "dropped":
+            proxy.drop()
+    with open_stacks(AwsSettings(endpoint=proxy.url), ("id", "secret")) as stacks:
+        with pytest.raises(Transient, match="stack absent in eu-central-1"):
+            stacks.outputs("absent")
+        assert proxy.count("POST") <= 1
+        assert stacks.outputs("absent") == {}
+
+
+def test_nobody_at_the_endpoint_is_transient() -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    with open_stacks(AwsSettings(endpoint=nowhere), ("id", "secret")) as stacks, pytest.raises(Transient, match=nowhere):
+        stacks.outputs("absent")
+
+
+def test_whichever_answer_is_lost_applying_again_ends_in_the_same_state(aws_endpoint: str) -> None:
+    """As in a run that is killed: the request was heard, and nobody knows the answer."""
+    name = f"/lost/{next(_numbers)}"
+    for lost in itertools.count(1):
+        losses = []
+        with open_stacks(AwsSettings(endpoint=aws_endpoint), ("id", "secret"), poll=0.01) as stacks:
+            for level in ("first", "second"):
+                desired = DesiredStack(
+                    name=f"pratique-hello-dev-lost{lost}",
+                    template=TEMPLATE,
+                    parameters={"Name": f"{name}/{lost}", "Level": level},
+                    tags={"team": "harbour"},
+                )
+                with contextlib.suppress(Transient), losing(stacks, lost) as answers:
+                    stacks.apply(desired, 1, print)
+                losses.append(len(answers) >= lost)
+                assert stacks.apply(desired, 1, print) == {"Level": level, "Setting": f"{name}/{lost}"}
+                assert stacks.plan(desired).changes == ()
+        if not any(losses):
+            break
+    assert lost > 5
+
+
+@contextlib.contextmanager
+def losing(stacks: Stacks, number: int) -> Iterator[list[str]]:
+    """Lose the answer of that number; gives those that were sent."""
+    assert isinstance(stacks, CloudFormationStacks)
+    events, answers = stacks._client.meta.events, list[str]()
+
+    def lose(model: Any, **_: object) -> None:
+        answers.append(model.name)
+        if len(answers) == number:
+            raise ConnectionClosedError(endpoint_url="http://127.0.0.1")
+
+    events.register("after-call.cloudformation", lose)
+    try:
+        yield answers
+    finally:
+        events.unregister("after-call.cloudformation", lose)

@@ -15,6 +15,7 @@ from pratique.clients.cloudformation.looking import StackState
 from pratique.decisions.stack_plan import all_parameters, require_sound
 from pratique.errors import Refused, Transient
 from pratique.values._base import Value
+from pratique.values.digest import canonical_json, digest_of, hex_of
 from pratique.values.stack import DesiredStack, ListedChange, Listing
 
 if TYPE_CHECKING:
@@ -32,6 +33,12 @@ class ChangeSet(Value):
     id: str
     stack_id: str
     listing: Listing
+
+
+def name_for(stack: DesiredStack, fence: int) -> str:
+    """One name for one content under one fence: what a killed run left is found again, and never another's."""
+    content = digest_of(canonical_json([stack.digest, stack.tags]))
+    return f"pratique-{fence}-{hex_of(content)[:32]}"
 
 
 def adopted(client: CloudFormationClient, state: StackState, name: str) -> str | None:

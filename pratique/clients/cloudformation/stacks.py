@@ -21,7 +21,6 @@ from pratique.clients.ports import Log
 from pratique.decisions.stack_plan import differences, is_needed, no_need, plan_stack, require_sound
 from pratique.decisions.stack_status import Standing, has_succeeded, remedy, standing
 from pratique.errors import Refused, Transient
-from pratique.values.digest import canonical_json, digest_of, hex_of
 from pratique.values.plan import StackPlan
 from pratique.values.stack import FENCE_TAG, OUR_TAGS, CurrentStack, DesiredStack, Listing
 
@@ -128,9 +127,7 @@ class CloudFormationStacks:
     def _change_set(
         self, stack: DesiredStack, state: StackState | None, kind: Literal["CREATE", "UPDATE"], fence: int, until: float
     ) -> ChangeSet | None:
-        # The same name for the same content under the same fence: what a killed run left is found, and never another's.
-        content = digest_of(canonical_json([stack.digest, stack.tags]))
-        name = f"pratique-{fence}-{hex_of(content)[:32]}"
+        name = change_sets.name_for(stack, fence)
         change_set_id = None if state is None else change_sets.adopted(self._client, state, name)
         if change_set_id is None:
             made = change_sets.make(self._client, stack, kind, name, stack.tags | {FENCE_TAG: str(fence)})
