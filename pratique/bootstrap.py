@@ -63,8 +63,7 @@ class Clients:
 
     @contextmanager
     def registry(self) -> Iterator[Registry]:
-        login = self._registry_login()
-        with open_registry(self.settings.registry, Credentials(**login) if login else None) as registry:
+        with open_registry(self.settings.registry, self._registry_credentials()) as registry:
             yield registry
 
     @contextmanager
@@ -94,8 +93,7 @@ class Clients:
         target = self.place(environment.name).targets.get(environment.target)
         if target is None:
             raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
-        login = self._registry_login()
-        with open_workloads(target, self.settings.registry, credentials=login) as workloads:
+        with open_workloads(target, self.settings.registry, credentials=self._registry_credentials()) as workloads:
             yield workloads
 
     @contextmanager
@@ -113,11 +111,11 @@ class Clients:
         with open_ledger(self.settings.ledger) as ledger:
             yield ledger
 
-    def _registry_login(self) -> dict[str, str] | None:
+    def _registry_credentials(self) -> Credentials | None:
         registry = self.settings.registry
         if registry.username is None or registry.password is None:
             return None
-        return self.read_secrets({"username": registry.username, "password": registry.password})
+        return Credentials(**self.read_secrets({"username": registry.username, "password": registry.password}))
 
     @contextmanager
     def prefect(self) -> Iterator[Prefect]:

@@ -32,4 +32,4 @@ def provision(stored: StoredRelease, environment: Environment, section: StackSec
     with clients().registry() as registry:
         files = unpack(infrastructure(registry, stored))
     with clients().stacks(environment) as stacks:
-        return stacks.apply(desired_stack(environment, section, stored, files), fence, tell)
+        return stacks.apply(desired_stack(environment, section, files), fence, tell)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from pratique.cli.output import console, show_json
 from pratique.decisions.manifest_reading import manifest_schema, read_manifest
-from pratique.decisions.modules import stack_template
+from pratique.decisions.modules import module_folders, require_modules
 from pratique.errors import Invalid
 from pratique.values.dag import upstream_first
 from pratique.values.manifest import MANIFEST_FILE, Manifest
@@ -42,11 +43,10 @@ def validate(
 
 def schema() -> None:
     """Print the JSON Schema of pratique.yaml, for editors."""
-    show_json(manifest_schema())
+    typer.echo(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
 
 
 def _check_modules(manifest: Manifest, file: Path) -> None:
-    for section in manifest.infrastructure:
-        root = file.parent / section.module
-        files = {str(path.relative_to(file.parent)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
-        stack_template(files, section)
+    root = file.parent
+    found = (path for folder in module_folders(manifest) for path in sorted((root / folder).rglob("*")) if path.is_file())
+    require_modules({path.relative_to(root).as_posix(): path.read_bytes() for path in found}, manifest)

@@ -196,10 +196,6 @@ class Workloads(Protocol):
         """What runs after the blue-green switch; nothing is done where the desired workload serves already."""
         ...
 
-    def remove(self, service: str, environment: str) -> None:
-        """Nothing of the service runs in the environment any more, and nothing of it is left there."""
-        ...
-
     def execute(self, service: str, environment: str, command: Sequence[str], timeout: timedelta) -> tuple[int, str]:
         """Exit status and output of `command` inside the serving container."""
         ...

@@ -16,9 +16,7 @@ Outputs = Mapping[str, Mapping[str, str]]
 """Stack (as the manifest calls it) → output → value."""
 
 
-def desired_stack(
-    environment: Environment, section: StackSection, stored: StoredRelease, files: Mapping[str, bytes]
-) -> DesiredStack:
+def desired_stack(environment: Environment, section: StackSection, files: Mapping[str, bytes]) -> DesiredStack:
     """The stack as the release's own module and the environment's parameters describe it."""
     return DesiredStack(
         name=environment.stack_name(section.stack),
@@ -27,8 +25,6 @@ def desired_stack(
         tags={
             "pratique:service": environment.service,
             "pratique:environment": environment.name,
-            "pratique:release": stored.digest,
-            "pratique:commit": stored.release.commit.id,
         },
     )
 

@@ -21,7 +21,7 @@ def plan_changes(clients: Clients, stored: StoredRelease, environment: Environme
     if environment.stacks:
         with clients.stacks(environment) as stacks:
             for section in environment.stacks:
-                desired = desired_stack(environment, section, stored, files)
+                desired = desired_stack(environment, section, files)
                 plans.append(stacks.plan(desired))
                 outputs[section.stack] = stacks.outputs(desired.name)
     with clients.workloads(environment) as workloads:

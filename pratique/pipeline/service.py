@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass
 
 from pratique.bootstrap import Clients
 from pratique.decisions.manifest_reading import read_manifest
-from pratique.decisions.modules import stack_template
+from pratique.decisions.modules import module_folders, require_modules, select_files
 from pratique.values.commit import Commit
 from pratique.values.manifest import MANIFEST_FILE, Manifest
 
@@ -25,9 +26,8 @@ def service_at(clients: Clients, commit: Commit) -> ServiceAtCommit:
     text = source.file(commit, MANIFEST_FILE)
     manifest = read_manifest(text, f"{MANIFEST_FILE} at {commit.short}")
     files = {MANIFEST_FILE: text}
-    for section in manifest.infrastructure:
-        found = source.files(commit, section.module)
-        files |= {f"{section.module}/{path}": content for path, content in found.items()}
-    for section in manifest.infrastructure:
-        stack_template(files, section)
-    return ServiceAtCommit(manifest=manifest, files=files)
+    for folder in module_folders(manifest):
+        found = source.files(commit, folder)
+        files |= {posixpath.normpath(posixpath.join(folder, path)): content for path, content in found.items()}
+    require_modules(files, manifest)
+    return ServiceAtCommit(manifest=manifest, files=select_files(files, manifest))
