@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pratique import __version__
 from pratique.bootstrap import clients
 from pratique.clients.sigstore.gather import sign_and_attach
+from pratique.decisions import gates
 from pratique.decisions.provenance import RunDetails, image_statements, release_statements
 from pratique.pipeline.verification import judge
 from pratique.values.build import BuiltImage
@@ -48,7 +49,8 @@ def decide(stored: StoredRelease, environment: Environment) -> None:
 @step("decide for {environment.name}", RETRY_REGISTRY)
 def decide_rollback(stored: StoredRelease, environment: Environment) -> None:
     """As `decide`, without the gate of the upstream environments: the release has been in this one before."""
-    judge(clients(), stored, environment.model_copy(update={"after": ()})).require()
+    judge(clients(), stored, environment, gates.decide_rollback).require()
+    tell(f"every gate of {environment.name} lets {stored.label} in again: signed, and built from its commit")
 
 
 def _sign(reference: ImageReference, commit: Commit, statements: Sequence[Statement]) -> None:

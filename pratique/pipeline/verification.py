@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pratique.bootstrap import Clients
 from pratique.clients.sigstore.gather import gather
 from pratique.decisions.gates import Situation, decide_promotion, everything_has_provenance, everything_is_signed
@@ -10,9 +12,11 @@ from pratique.values.environment import Environment, environment_of
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 
+Gates = Callable[[Situation], Decision]
 
-def judge(clients: Clients, stored: StoredRelease, environment: Environment) -> Decision:
-    """Whether the release may enter the environment: every gate, every reason."""
+
+def judge(clients: Clients, stored: StoredRelease, environment: Environment, gates: Gates = decide_promotion) -> Decision:
+    """Whether the release may enter the environment: every one of the gates, every reason."""
     trusted = clients.place(environment.name).trust
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, trusted)
@@ -23,7 +27,7 @@ def judge(clients: Clients, stored: StoredRelease, environment: Environment) -> 
         evidence=evidence,
         upstream=_granted_upstream(clients, stored, environment),
     )
-    return decide_promotion(situation)
+    return gates(situation)
 
 
 def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
