@@ -22,8 +22,8 @@ MOST_BYTES = 16 * 1024 * 1024
 """Of all files together, unpacked."""
 LONGEST_PATH = 512
 
-_LARGEST_ARCHIVE = MOST_BYTES + MOST_FILES * 4 * tarfile.BLOCKSIZE
-"""A file has its header, up to two blocks for a path that is too long for one, and padding."""
+_LARGEST_ARCHIVE = MOST_BYTES + MOST_FILES * 8 * tarfile.BLOCKSIZE + tarfile.RECORDSIZE
+"""In blocks, a file has its header and padding, and up to six more for a path of four-byte characters."""
 
 _PLACE = "infrastructure bundle"
 

@@ -42,10 +42,8 @@ def no_answer(
     match error:
         case httpx.TimeoutException():
             return Transient(f"{place}: {purpose.doing} was not answered in time")
-        case httpx.ConnectError() if _untrusted(error):
-            return Refused(
-                f"{place}: its certificate is not trusted: add its issuer to SSL_CERT_FILE, or correct registry.address"
-            )
+        case httpx.ConnectError() if refusal := _tls_refusal(error):
+            return Refused(f"{place}: {refusal}")
         case httpx.ConnectError():
             return Transient(f"{place} cannot be reached for {purpose.doing}: nothing listens there, or the network is down")
         case httpx.TooManyRedirects() | httpx.UnsupportedProtocol() | httpx.InvalidURL():
@@ -64,9 +62,12 @@ def own_words(content: bytes) -> str:
     return " ".join("".join(sign if sign.isprintable() else " " for sign in said).split())[:_LONGEST]
 
 
-def _untrusted(error: BaseException | None) -> bool:
+def _tls_refusal(error: BaseException | None) -> str:
+    """What is wrong with the TLS of the other side, where asking again cannot help; empty otherwise."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return True
+            return "its certificate is not trusted: let SSL_CERT_FILE name its issuer's, or correct registry.address"
+        if isinstance(error, ssl.SSLError) and error.reason == "WRONG_VERSION_NUMBER":
+            return "it does not speak TLS: set registry.plain_http if that is meant, or correct registry.address"
         error = error.__cause__ or error.__context__
-    return False
+    return ""
