@@ -1,0 +1,128 @@
+"""The lock of an environment: waited for, kept, lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from pratique.bootstrap import Clients
+from pratique.errors import FenceLost, Transient
+from pratique.pipeline.lock import Keeper, take_lock
+from pratique.values.promotion import Promotion
+from tests.contract.promotions import a_promotion
+from tests.fakes.ledger import FakeLedger
+
+LEASE = timedelta(milliseconds=60)
+
+
+@dataclass
+class OneLedger:
+    """As much of `Clients` as a lock needs; the ledger fails as often as it is told to."""
+
+    made: FakeLedger = field(default_factory=FakeLedger)
+    lease: timedelta = LEASE
+    outages: int = 0
+
+    @property
+    def settings(self) -> Any:
+        return SimpleNamespace(ledger=SimpleNamespace(lease=self.lease))
+
+    @contextmanager
+    def ledger(self) -> Iterator[FakeLedger]:
+        if self.outages > 0:
+            self.outages -= 1
+            raise Transient("the database is gone")
+        yield self.made
+
+    def begun(self) -> Promotion:
+        promotion = a_promotion()
+        self.made.begin(promotion)
+        return promotion
+
+    @property
+    def clients(self) -> Clients:
+        return cast("Clients", self)
+
+
+async def test_a_free_lock_is_taken_at_once() -> None:
+    world = OneLedger()
+    promotion = world.begun()
+    lease = await take_lock(world.clients, promotion, print)
+    assert (lease.holder, lease.fence) == (promotion.id, 1)
+
+
+async def test_a_held_lock_is_waited_for_and_the_wait_says_why() -> None:
+    world = OneLedger(lease=timedelta(minutes=1))
+    first, second = world.begun(), world.begun()
+    lines: list[str] = []
+    lease = await take_lock(world.clients, first, lines.append)
+    waiting = asyncio.create_task(take_lock(world.clients, second, lines.append))
+    while not lines:
+        await asyncio.sleep(0.01)
+    assert first.id in lines[0]
+    assert "number 1 in the queue" in lines[0]
+    world.made.release(lease)
+    assert (await waiting).fence == 2
+    assert len(lines) == 1, "the same reason is told once"
+
+
+async def test_a_ledger_that_is_gone_for_a_moment_is_asked_again() -> None:
+    world = OneLedger()
+    promotion = world.begun()
+    world.outages = 2
+    assert (await take_lock(world.clients, promotion, print)).holder == promotion.id
+
+
+async def test_the_lease_is_renewed_while_the_work_lasts_and_given_back_after_it() -> None:
+    world = OneLedger()
+    first, second = world.begun(), world.begun()
+    async with Keeper(world.clients, await take_lock(world.clients, first, print)):
+        await asyncio.sleep(LEASE.total_seconds() * 4)
+        assert world.made.acquire(second.id, LEASE) is None, "four leases later the lock is still held"
+    assert world.made.acquire(second.id, LEASE) is not None
+
+
+async def test_an_outage_shorter_than_the_lease_loses_nothing() -> None:
+    world = OneLedger(lease=timedelta(milliseconds=300))
+    promotion = world.begun()
+    async with Keeper(world.clients, await take_lock(world.clients, promotion, print)):
+        world.outages = 1
+        await asyncio.sleep(0.4)
+        holder = world.made.holder(promotion.service, promotion.environment)
+        assert holder is not None
+        assert holder.id == promotion.id
+
+
+async def test_work_whose_lock_was_taken_over_is_cancelled_and_says_so() -> None:
+    now = datetime.now(UTC)
+    world = OneLedger(made=FakeLedger(clock=lambda: now))
+    first, second = world.begun(), world.begun()
+    lease = await take_lock(world.clients, first, print)
+    reached = False
+    with pytest.raises(FenceLost):
+        async with Keeper(world.clients, lease):
+            # As if this process had slept: the lease is over by the database's clock, and another promotion was quicker.
+            now += LEASE * 2
+            assert world.made.acquire(second.id, timedelta(minutes=1)) is not None
+            await asyncio.sleep(30)
+            reached = True
+    assert not reached
+    holder = world.made.holder(second.service, second.environment)
+    assert holder is not None
+    assert holder.id == second.id, "the lock of the successor is not given back"
+
+
+async def test_a_failure_inside_gives_the_lock_back_and_surfaces_as_it_is() -> None:
+    world = OneLedger()
+    first, second = world.begun(), world.begun()
+    with pytest.raises(ZeroDivisionError):
+        async with Keeper(world.clients, await take_lock(world.clients, first, print)):
+            _ = 1 / 0
+    assert world.made.acquire(second.id, LEASE) is not None
