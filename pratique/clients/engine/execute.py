@@ -6,7 +6,6 @@ import socket
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 
 from docker import DockerClient
 from docker.utils.socket import frames_iter_no_tty
@@ -28,8 +27,9 @@ def execute_in(engine: DockerClient, container: str, command: Sequence[str], tim
     with translated(f"run {command[0]} in container {container[:12]}"):
         execution = engine.api.exec_create(container, list(command))["Id"]
         connection = engine.api.exec_start(execution, socket=True)
+        raw = getattr(connection, "_sock", connection)
         overdue = threading.Event()
-        deadline = threading.Timer(timeout.total_seconds(), _hang_up, [connection, overdue])
+        deadline = threading.Timer(timeout.total_seconds(), _hang_up, [raw, overdue])
         deadline.daemon = True
         deadline.start()
         output = bytearray()
@@ -42,17 +42,18 @@ def execute_in(engine: DockerClient, container: str, command: Sequence[str], tim
                 continue
         finally:
             deadline.cancel()
+            # Both: the file that docker-py gives out, and the socket below it, which it leaves open.
             connection.close()
+            raw.close()
     text = output.decode(errors="replace").strip()
     if result["Running"]:
         return TIMED_OUT, f"it did not end within {timeout.total_seconds():g} s {text}".rstrip()
     return int(result["ExitCode"]), text
 
 
-def _hang_up(connection: Any, overdue: threading.Event) -> None:
+def _hang_up(raw: socket.socket, overdue: threading.Event) -> None:
     """End the reading of a connection, over which a silent command would hold us."""
     overdue.set()
-    raw = getattr(connection, "_sock", connection)
     try:
         raw.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -102,21 +102,24 @@ class Front:
         container = self._required()
         _record(container, _view(container).record.model_copy(update={"fence": fence}))
 
+    def require_fence(self, fence: int) -> None:
+        """`FenceLost` where a newer holder of the environment has been here since."""
+        seen = _view(self._required()).record.fence
+        if seen > fence:
+            raise FenceLost(f"{self._place}: fence {seen} came while we ({fence}) worked: it goes on from here")
+
     def route(self, backend: Backend, *, publish: int, drain: timedelta, fence: int) -> None:
         """Let new connections reach `backend`, published at `publish` (0: where it is); those that are open stay as they are.
 
         Refused where HAProxy or the host cannot do it: then everything is as it was.
         """
         container = self._required()
-        files = read_files(container, _FOLDER)
-        seen = parse_record(files.get(RECORD, b"")).fence
-        if seen > fence:
-            raise FenceLost(f"{self._place}: fence {seen} came while we ({fence}) worked: it goes on from here")
+        before = read_files(container, _FOLDER).get(CONFIGURATION, b"")
         write_file(container, _FOLDER, CONFIGURATION, configuration(self._place, backend, drain))
         try:
             container = self._load(container, publish)
         except Refused:
-            write_file(self._required(), _FOLDER, CONFIGURATION, files.get(CONFIGURATION, b""))
+            write_file(self._required(), _FOLDER, CONFIGURATION, before)
             raise
         _record(container, FrontRecord(fence=fence, serving=backend.container))
 
@@ -175,10 +178,11 @@ class Front:
         return new
 
     def _start(self, container: Container) -> None:
+        since = front_log.now(container)
         with translated(f"start {container.name} on port {_port(container)}"):
             container.start()
             container.reload()
-        front_log.await_loaded(container, front_log.started(container))
+        front_log.await_loaded(container, since)
 
     def _found(self) -> list[Container]:
         """The front, first the one that runs."""

@@ -29,7 +29,7 @@ global
     hard-stop-after {drain}ms
     # Without bounds of its own HAProxy takes what the host allows, which may be a billion descriptors.
     maxconn 4096
-    nthread 2
+    nbthread 2
 defaults
     mode tcp
     timeout connect 5s

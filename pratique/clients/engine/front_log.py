@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from docker.models.containers import Container
 
@@ -28,11 +28,6 @@ def now(container: Container) -> str:
     """The moment of the last line so far, to wait for later ones."""
     lines = _lines(container, "")
     return lines[-1][0] if lines else ""
-
-
-def started(container: Container) -> str:
-    """The moment it was last started."""
-    return _moment(str(container.attrs["State"]["StartedAt"]))
 
 
 def await_loaded(container: Container, after: str) -> None:
@@ -57,12 +52,18 @@ def await_loaded(container: Container, after: str) -> None:
 
 def await_drained(container: Container, within: timedelta) -> bool:
     """Return True as soon as no replaced worker has a connection left, False when that takes longer."""
-    since, end = started(container), time.monotonic() + within.total_seconds()
+    since, end = _just_before_start(container), time.monotonic() + within.total_seconds()
     while _former_workers([text for _, text in _lines(container, since)]):
         if time.monotonic() > end:
             return False
         time.sleep(_PAUSE)
     return True
+
+
+def _just_before_start(container: Container) -> str:
+    """A moment from which on the log is that of the master that runs now: the engine notes a start after the first line."""
+    seconds = str(container.attrs["State"]["StartedAt"])[:19]
+    return (datetime.fromisoformat(seconds) - timedelta(seconds=3)).isoformat()
 
 
 def _former_workers(lines: list[str]) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 from docker import DockerClient
 from docker.auth import encode_header, get_config_header, resolve_repository_name
@@ -11,6 +10,7 @@ from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
 from pratique.clients.engine.errors import translated, verdict
+from pratique.clients.registry import Credentials
 
 _SILENCE = 600
 """Seconds a pull may say nothing."""
@@ -26,13 +26,17 @@ def has_image(engine: DockerClient, reference: str) -> bool:
     return True
 
 
-def require_image(engine: DockerClient, reference: str, *, auth: Mapping[str, str] | None) -> None:
-    """Pull the image unless the host has it; `auth` holds username and password, without it those of ~/.docker count."""
+def require_image(engine: DockerClient, reference: str, *, auth: Credentials | None) -> None:
+    """Pull the image unless the host has it; without `auth`, logins in ~/.docker count."""
     if has_image(engine, reference):
         return
     doing = f"pull {reference}"
     name, tag = parse_repository_tag(reference)
-    header = encode_header(dict(auth)) if auth else get_config_header(engine.api, resolve_repository_name(name)[0])
+    header = (
+        encode_header({"username": auth.username, "password": auth.password})
+        if auth
+        else get_config_header(engine.api, resolve_repository_name(name)[0])
+    )
     # Not docker-py's `pull`, which waits for a silent engine for ever.
     with (
         translated(doing),

@@ -21,6 +21,7 @@ from pratique.clients.engine.place import ALIAS, PORT, Place
 from pratique.clients.engine.ready import await_ready
 from pratique.clients.engine.redaction import redactor
 from pratique.clients.ports import Log
+from pratique.clients.registry import Credentials
 from pratique.decisions.blue_green import Step
 from pratique.errors import FenceLost, Refused
 from pratique.values.workload import DesiredWorkload
@@ -41,7 +42,7 @@ class Rollout:
     fence: int
     log: Log
     registry: str
-    credentials: Mapping[str, str] | None = field(repr=False)
+    credentials: Credentials | None
 
     def settle(self, containers: Sequence[Container]) -> bool:
         """Bring a switch that a killed run left half done to an end; False where there was none.
@@ -121,6 +122,7 @@ class Rollout:
         self.log(f"{self.place}: traffic goes to {container.name}")
 
     def _switch(self, container: Container, *, publish: int) -> None:
+        self.front.require_fence(self.fence)
         backend = Backend(
             container=str(container.id),
             alias=str(container.labels[ALIAS]),

@@ -21,6 +21,7 @@ from pratique.clients.engine.place import FENCE, RELEASE, SPECIFICATION, WORKLOA
 from pratique.clients.engine.removal import remove_everything
 from pratique.clients.engine.rollout import Rollout
 from pratique.clients.ports import Log
+from pratique.clients.registry import Credentials
 from pratique.decisions.blue_green import decide
 from pratique.errors import Refused
 from pratique.settings import DockerTarget, RegistrySettings
@@ -39,9 +40,9 @@ class DockerWorkloads:
         target: DockerTarget,
         registry: str,
         *,
-        credentials: Mapping[str, str] | None = None,
+        credentials: Credentials | None = None,
     ) -> None:
-        """`registry` is its address as the host sees it; `credentials` hold username and password for it."""
+        """`registry` is its address as the host sees it; `credentials` are ours there."""
         self._engine, self._target, self._registry = engine, target, registry
         self._credentials = credentials
 
@@ -77,7 +78,7 @@ class DockerWorkloads:
                 continue
             if not deployment.steps:
                 log(f"{place}: {deployment.reason}" if attempt == 0 else f"{place}: serving at {state.address}")
-                return state
+                return state.model_copy(update={"fence": max(state.fence, fence)})
             rollout.act(deployment.steps, self._containers(place))
         raise Refused(
             f"{place}: the workload does not stay as it was deployed: is its health check failing, or somebody at work?"
@@ -106,9 +107,9 @@ class DockerWorkloads:
 
 @contextmanager
 def open_workloads(
-    target: DockerTarget, registry: RegistrySettings, *, credentials: Mapping[str, str] | None = None
+    target: DockerTarget, registry: RegistrySettings, *, credentials: Credentials | None = None
 ) -> Iterator[DockerWorkloads]:
-    """The workloads of a target; `credentials` hold username and password for the registry."""
+    """The workloads of a target; `credentials` are the registry's."""
     with connect(target.engine, target.tls) as engine:
         yield DockerWorkloads(engine, target, target.registry or registry.address, credentials=credentials)
 
