@@ -1,7 +1,5 @@
 """Deliver: a commit becomes a release, and the release moves through its environments."""
 
-from __future__ import annotations
-
 import asyncio
 
 from prefect import flow

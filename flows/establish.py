@@ -1,7 +1,5 @@
 """Establish: what promoting and rolling back have in common, infrastructure first, then workload, then checks."""
 
-from __future__ import annotations
-
 from pratique.values.environment import Environment
 from pratique.values.release import StoredRelease
 from tasks.infrastructure import provision

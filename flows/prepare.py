@@ -1,7 +1,5 @@
 """Prepare: a commit becomes a release."""
 
-from __future__ import annotations
-
 import asyncio
 
 from prefect import flow

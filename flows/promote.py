@@ -1,7 +1,5 @@
 """Promote: one release into one environment."""
 
-from __future__ import annotations
-
 from prefect import flow
 
 from flows.establish import establish

@@ -1,7 +1,5 @@
 """Rollback: an environment goes back to a release that it granted before."""
 
-from __future__ import annotations
-
 from prefect import flow
 
 from flows.establish import establish

@@ -4,6 +4,8 @@
         registry.resolve("hello/releases", "commit-…")
 
 Each client is opened where it is used and closed after it; credentials are read from Vault at that moment and kept no longer.
+Each is imported where it is opened, too: the AWS, Docker and Sigstore libraries take two seconds between them, which a
+command that needs none of them should not cost.
 """
 
 from __future__ import annotations
@@ -12,21 +14,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
-from pratique.clients.cloudformation import open_stacks
-from pratique.clients.engine import open_builder, open_workloads
-from pratique.clients.git import GitSource
-from pratique.clients.ledger import open_ledger
 from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
-from pratique.clients.prefect import Prefect, open_prefect
-from pratique.clients.registry import Credentials, open_registry
-from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier, ambient_token
-from pratique.clients.vault import Vault, open_vault
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment
 from pratique.values.references import SecretReference
 from pratique.values.trust import Trusted
+
+if TYPE_CHECKING:
+    from pratique.clients.prefect import Prefect
+    from pratique.clients.registry import Credentials
+    from pratique.clients.vault import Vault
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ class Clients:
 
     @contextmanager
     def vault(self) -> Iterator[Vault]:
+        from pratique.clients.vault import open_vault
+
         with open_vault(self.settings.vault) as vault:
             yield vault
 
@@ -63,11 +65,16 @@ class Clients:
 
     @contextmanager
     def registry(self) -> Iterator[Registry]:
+        from pratique.clients.registry import open_registry
+
         with open_registry(self.settings.registry, self._registry_credentials()) as registry:
             yield registry
 
     @contextmanager
     def signer(self) -> Iterator[EvidenceSigner]:
+        from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, ambient_token
+        from pratique.clients.vault import open_vault
+
         signing = self.settings.signing
         if isinstance(signing, KeylessSigning):
             role = signing.vault_role
@@ -78,18 +85,26 @@ class Clients:
             yield KeyEvidenceSigner(vault, signing.key)
 
     def verifier(self) -> EvidenceVerifier:
+        from pratique.clients.sigstore import OfflineEvidenceVerifier
+
         return OfflineEvidenceVerifier()
 
     def source(self) -> Source:
+        from pratique.clients.git import GitSource
+
         return GitSource(self.settings.git_cache)
 
     @contextmanager
     def builder(self) -> Iterator[Builder]:
+        from pratique.clients.engine import open_builder
+
         with open_builder(self.settings.builder) as builder:
             yield builder
 
     @contextmanager
     def workloads(self, environment: Environment) -> Iterator[Workloads]:
+        from pratique.clients.engine import open_workloads
+
         target = self.place(environment.name).targets.get(environment.target)
         if target is None:
             raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
@@ -98,6 +113,8 @@ class Clients:
 
     @contextmanager
     def stacks(self, environment: Environment) -> Iterator[Stacks]:
+        from pratique.clients.cloudformation import open_stacks
+
         aws = self.place(environment.name).aws
         credentials = None
         if aws.credentials is not None:
@@ -108,10 +125,14 @@ class Clients:
 
     @contextmanager
     def ledger(self) -> Iterator[Ledger]:
+        from pratique.clients.ledger import open_ledger
+
         with open_ledger(self.settings.ledger) as ledger:
             yield ledger
 
     def _registry_credentials(self) -> Credentials | None:
+        from pratique.clients.registry import Credentials
+
         registry = self.settings.registry
         if registry.username is None or registry.password is None:
             return None
@@ -119,6 +140,8 @@ class Clients:
 
     @contextmanager
     def prefect(self) -> Iterator[Prefect]:
+        from pratique.clients.prefect import open_prefect
+
         with open_prefect(self.settings.prefect) as prefect:
             yield prefect
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pratique.bootstrap import clients
-from pratique.clients import releases
+from pratique.clients.releases import read
 from pratique.errors import Refused
 from pratique.values.dag import upstream_first, upstream_of
 from pratique.values.environment import Environment, environment_of
@@ -31,7 +31,7 @@ def look(environment: Environment) -> Standing | None:
     if promotion is None:
         return None
     with clients().registry() as registry:
-        return Standing(promotion=promotion, stored=releases.read(registry, environment.service, promotion.release))
+        return Standing(promotion=promotion, stored=read(registry, environment.service, promotion.release))
 
 
 @step("choose the release to go back to", RETRY_LEDGER)

@@ -72,6 +72,10 @@ def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
 def end(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
     """The promotion as it ended."""
     with clients().ledger() as ledger:
+        present = ledger.promotion(promotion.id)
+        if present.state is not PromotionState.RUNNING:
+            # A successor has taken the lock over and recorded this one as abandoned, which it stays.
+            return present
         return ledger.finish(promotion.id, state, reason=reason)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pratique.bootstrap import clients
-from pratique.clients import releases
+from pratique.clients.releases import find, read, store
 from pratique.decisions.bundle import pack
 from pratique.pipeline.service import service_at
 from pratique.pipeline.verification import judge_evidence
@@ -21,7 +21,7 @@ from tasks._step import step, tell
 def find_release(commit: Commit, service: str) -> StoredRelease | None:
     """The commit's release, if it was made before and all its evidence still verifies."""
     with clients().registry() as registry:
-        found = releases.find(registry, service, commit.id)
+        found = find(registry, service, commit.id)
         if found is None:
             return None
         verdict = judge_evidence(clients(), found)
@@ -40,14 +40,14 @@ def store_release(commit: Commit, manifest: Manifest, images: Sequence[ReleasedI
         service=manifest.service, commit=commit, images=tuple(images), infrastructure=digest_of(bundle), manifest=manifest
     )
     with clients().registry() as registry:
-        return releases.store(registry, release, bundle)
+        return store(registry, release, bundle)
 
 
 @step("read the release", RETRY_REGISTRY)
 def read_release(service: str, digest: str) -> StoredRelease:
     """The release of that digest."""
     with clients().registry() as registry:
-        return releases.read(registry, service, digest)
+        return read(registry, service, digest)
 
 
 @step("record the release", RETRY_LEDGER)

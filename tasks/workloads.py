@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from pratique.clients.probes import run_checks
-
 from pratique.bootstrap import clients
+from pratique.clients.probes import run_checks
 from pratique.decisions.desired import desired_workload
 from pratique.errors import Refused
 from pratique.values.environment import Environment

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pratique.cli.deliveries import deliver
 from pratique.cli.exit_codes import ExitCode
 from pratique.cli.output import console, show_json, show_table
-from pratique.local.example import commit_example
-from pratique.local.stack import LocalStack
 from pratique.settings import settings_file
+
+if TYPE_CHECKING:
+    from pratique.local.stack import LocalStack
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder that holds `flows/` and `deployments/`: the local stack works from a checkout."""
@@ -46,6 +47,8 @@ def status(*, as_json: Json = False) -> None:
 
 def quickstart() -> None:
     """Start the local stack and deliver `examples/hello` to dev, staging and prod."""
+    from pratique.local.example import commit_example
+
     up()
     repository = commit_example(CHECKOUT / "examples" / "hello", _stack().folder / "hello")
     deliver(str(repository), "main", None, no_wait=False, as_json=False)
@@ -53,6 +56,8 @@ def quickstart() -> None:
 
 
 def _stack() -> LocalStack:
+    from pratique.local.stack import LocalStack
+
     return LocalStack(settings_file().parent, CHECKOUT)
 
 

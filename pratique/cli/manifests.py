@@ -9,8 +9,6 @@ from typing import Annotated
 import typer
 
 from pratique.cli.output import console, show_json
-from pratique.decisions.manifest_reading import manifest_schema, read_manifest
-from pratique.decisions.modules import module_folders, require_modules
 from pratique.errors import Invalid
 from pratique.values.dag import upstream_first
 from pratique.values.manifest import MANIFEST_FILE, Manifest
@@ -24,6 +22,8 @@ def validate(
     as_json: Json = False,
 ) -> None:
     """Check pratique.yaml and its infrastructure modules; errors name file, line and remedy."""
+    from pratique.decisions.manifest_reading import read_manifest
+
     file = folder / MANIFEST_FILE if folder.is_dir() else folder
     try:
         text = file.read_bytes()
@@ -43,10 +43,14 @@ def validate(
 
 def schema() -> None:
     """Print the JSON Schema of pratique.yaml, for editors."""
+    from pratique.decisions.manifest_reading import manifest_schema
+
     typer.echo(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
 
 
 def _check_modules(manifest: Manifest, file: Path) -> None:
+    from pratique.decisions.modules import module_folders, require_modules
+
     root = file.parent
     found = (path for folder in module_folders(manifest) for path in sorted((root / folder).rglob("*")) if path.is_file())
     require_modules({path.relative_to(root).as_posix(): path.read_bytes() for path in found}, manifest)

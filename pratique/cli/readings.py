@@ -12,9 +12,6 @@ from pratique.bootstrap import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
 from pratique.errors import Transient
-from pratique.pipeline.planning import plan_changes
-from pratique.pipeline.verification import judge, judge_evidence
-from pratique.values.environment import environment_of
 
 T = TypeVar("T")
 
@@ -32,6 +29,10 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what promoting a release would change, and whether the gates would let it in. Nothing is touched."""
+    from pratique.pipeline.planning import plan_changes
+    from pratique.pipeline.verification import judge
+    from pratique.values.environment import environment_of
+
     stored = _patiently(lambda: chosen_release(service, release))
     environment = environment_of(stored.release.manifest, to)
     found = _patiently(lambda: plan_changes(clients(), stored, environment))
@@ -60,6 +61,8 @@ def verify(
     service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False
 ) -> None:
     """Verify signatures and provenance of a release and of its images."""
+    from pratique.pipeline.verification import judge_evidence
+
     stored = _patiently(lambda: chosen_release(service, release))
     decision = _patiently(lambda: judge_evidence(clients(), stored))
     if as_json:

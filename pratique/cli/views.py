@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pratique.bootstrap import clients
-from pratique.clients import releases
 from pratique.errors import Refused
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
@@ -12,8 +11,10 @@ from pratique.values.release import StoredRelease
 def chosen_release(service: str, digest: str | None) -> StoredRelease:
     """The release of that digest, or the service's newest one."""
     if digest is not None:
+        from pratique.clients.releases import read
+
         with clients().registry() as registry:
-            return releases.read(registry, service, digest)
+            return read(registry, service, digest)
     with clients().ledger() as ledger:
         newest = ledger.releases(service, limit=1)
     if not newest:

@@ -20,8 +20,19 @@ from pratique.values.digest import Digest, digest_of
 
 WORK_POOL = "pratique"
 
-PRELOADED = ("prefect.engine", "prefect.flow_engine", "prefect.artifacts", "flows.deliver", "flows.rollback")
-"""What the warm server imports: the engine, and every flow with all it stands on."""
+PRELOADED = (
+    "prefect.engine",
+    "prefect.flow_engine",
+    "flows.deliver",
+    "flows.promote",
+    "flows.rollback",
+    "pratique.clients.cloudformation",
+    "pratique.clients.engine",
+    "pratique.clients.git",
+    "pratique.clients.ledger",
+    "pratique.clients.sigstore",
+)
+"""What the warm server imports: the engine, every flow, and the clients that take long."""
 
 RUNS_AT_ONCE = 6
 """Of the local work pool: a delivery, its preparation's place, and the promotions of one generation."""
