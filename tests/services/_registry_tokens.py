@@ -34,7 +34,7 @@ class TokenService:
     def __init__(self, user: str, password: str) -> None:
         self._basic = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self._certificate = _certificate_of(self._key)
+        self._certificate = certificate_of(self._key)
         self.lifetime = timedelta(minutes=5)
         self.granted: list[list[str]] = []
         """The scopes of each token, as they were asked for."""
@@ -98,10 +98,10 @@ def _handler_of(service: TokenService) -> type[BaseHTTPRequestHandler]:
             known = service.accepts(authorization)
             query = parse_qs(urlsplit(self.path).query)
             if authorization and not known:
-                status, body = 401, {"errors": [{"code": "UNAUTHORIZED", "message": "wrong user name or password"}]}
+                status, body = 401, json.dumps({"errors": [{"code": "UNAUTHORIZED", "message": "wrong user name or password"}]})
             else:
-                status, body = 200, {"token": service.token(query.get("scope", []), known=known)}
-            content = json.dumps(body).encode()
+                status, body = 200, json.dumps({"token": service.token(query.get("scope", []), known=known)})
+            content = body.encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
@@ -113,7 +113,7 @@ def _handler_of(service: TokenService) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _certificate_of(key: rsa.RSAPrivateKey) -> x509.Certificate:
+def certificate_of(key: rsa.RSAPrivateKey) -> x509.Certificate:
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, ISSUER)])
     now = datetime.now(UTC)
     return (

@@ -114,12 +114,17 @@ class _Login(httpx.Auth):
             raise Refused(f"{registry.netloc.decode()} asks for a token but names no service to ask: check its configuration")
         if (registry.scheme, realm.scheme) == ("https", "http"):
             raise Refused(f"{registry.netloc.decode()} asks to send the password to {realm.host} without TLS: not done")
-        scopes = parameters.get("scope", "").split() or [self._purpose.scope]
-        asked = [("scope", scope) for scope in scopes]
+        asked = [("scope", scope) for scope in self._scopes(parameters)]
         if service := parameters.get("service"):
             asked.append(("service", service))
         headers = {"Authorization": self._login.credentials.basic()} if self._login.credentials else {}
         return httpx.Request("GET", realm.copy_with(params=[*realm.params.multi_items(), *asked]), headers=headers)
+
+    def _scopes(self, parameters: dict[str, str]) -> list[str]:
+        """What the challenge names. A look before writing is challenged for pulling alone: the token is to do for both."""
+        pull = f"repository:{self._purpose.repository}:pull"
+        named = parameters.get("scope", "").split() or [pull]
+        return [self._purpose.scope if scope == pull else scope for scope in named]
 
 
 def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
