@@ -81,7 +81,7 @@ class Referrers:
         purpose = Purpose(f"listing what refers to {subject}", repository)
         target: str | httpx.URL = f"/v2/{repository}/referrers/{subject}"
         entries: list[Descriptor] = []
-        for _ in range(MOST):
+        for _ in range(MOST + 1):
             answer = self._wire.send(
                 purpose, "GET", target, hoped_for=(HTTPStatus.OK, *_NO_API), headers={"Accept": INDEX_TYPE}
             )
@@ -108,7 +108,8 @@ class Referrers:
     def _entries(self, repository: str, content: bytes) -> list[Descriptor]:
         try:
             # Registries written in Go say null where there is none.
-            entries = json.loads(content)["manifests"] or []
+            found = json.loads(content)["manifests"]
+            entries = [] if found is None else found
         except (ValueError, KeyError, TypeError, RecursionError):
             entries = None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
