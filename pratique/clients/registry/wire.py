@@ -147,6 +147,8 @@ class Wire:
 
     def _place(self, error: Exception) -> str:
         """The server that the request went to: after a redirect, or for a token, not the registry itself."""
-        request = getattr(error, "_request", None)
-        server = request.url.netloc if isinstance(request, httpx.Request) else self.url.netloc
+        try:
+            server = error.request.url.netloc if isinstance(error, httpx.HTTPError) else self.url.netloc
+        except RuntimeError:  # httpx's way to say that it knows of no request
+            server = self.url.netloc
         return self.address if server == self.url.netloc else f"{self.address} (at {server.decode()})"

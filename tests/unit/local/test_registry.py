@@ -32,6 +32,6 @@ def no_engine(**_: object) -> None:
 
 def test_without_the_program_and_without_an_engine_the_remedy_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "PROGRAM", "no-such-docker-registry")
-    monkeypatch.setattr(registry.docker, "from_env", no_engine)
+    monkeypatch.setattr("docker.from_env", no_engine)
     with pytest.raises(Invalid, match="apt-get install docker-registry"):
         start_registry(Processes(tmp_path), tmp_path / "registry", 5000)
