@@ -7,7 +7,7 @@ from prefect import flow
 from flows.prepare import prepare
 from pratique.values.promotion import Promotion
 from tasks._outcome import told
-from tasks.environments import select_environments
+from tasks.environments import order_environments
 from tasks.parameters import LastEnvironment, Ref, Repository, RequestedBy
 from tasks.reports import label_run, report_delivery
 from tasks.runs import promote_in_own_run
@@ -22,6 +22,6 @@ async def deliver(
     stored = await prepare(repository, ref)
     await label_run(stored)
     promotions: list[Promotion] = []
-    for generation in select_environments(stored, through):
+    for generation in await order_environments(stored, through):
         promotions += await asyncio.gather(*(promote_in_own_run(stored, name, requested_by) for name in generation))
     return await report_delivery(stored, promotions)

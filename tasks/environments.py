@@ -13,14 +13,21 @@ from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
 from tasks._step import step
 
 
-def select_environments(stored: StoredRelease, through: str | None) -> list[tuple[str, ...]]:
-    """The release's environments in generations, upstream first; up to `through`, where that is given."""
+@step("order the environments", RETRY_LEDGER)
+def order_environments(stored: StoredRelease, through: str | None) -> list[tuple[str, ...]]:
+    """The release's environments in generations, upstream first; up to `through`, where that is given.
+
+    An environment that has granted the release before is waited for by none: the gate that asks for its grant finds one.
+    So a delivery that has nothing to do looks at all environments at once.
+    """
     after = {name: section.after for name, section in stored.release.manifest.environments.items()}
     if through is not None:
         environment_of(stored.release.manifest, through)
         wanted = upstream_of(after, through) | {through}
         after = {name: upstream for name, upstream in after.items() if name in wanted}
-    return upstream_first(after)
+    with clients().ledger() as ledger:
+        granted = {name for name in after if ledger.grant_of(stored.release.service, name, stored.digest)}
+    return upstream_first({name: [before for before in upstream if before not in granted] for name, upstream in after.items()})
 
 
 @step("look what {environment.name} holds", RETRY_REGISTRY)

@@ -22,7 +22,7 @@ def plan(stored: StoredRelease, environment: Environment) -> Plan:
     for change in found.changes:
         tell(f"{change.action} {change.kind} {change.name}: {change.detail}")
     if found.is_empty:
-        tell(f"nothing to do in {environment.name}: {found.reason}")
+        tell(f"nothing to do in {environment.name}, because {found.reason}")
     return found
 
 

@@ -65,7 +65,8 @@ def grant(passage: Passage, address: str, reason: str = "") -> Promotion:
 def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
     """The promotion as granted without a change, because the environment holds the release already."""
     with clients().ledger() as ledger:
-        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, f"nothing to do: {changes.reason}")
+        reason = f"nothing to do, because {changes.reason}"
+        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, reason)
 
 
 @step("end the promotion as {state}", RETRY_LEDGER)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -14,7 +15,10 @@ from rich.table import Table
 
 from pratique.errors import Refused
 
-console = Console(highlight=False, soft_wrap=True)
+WIDE = 240
+"""Columns where nobody looks at a terminal: a table in a file or a pipe is cut by its reader, not by us."""
+
+console = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDE)
 complaints = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Row = Mapping[str, object]

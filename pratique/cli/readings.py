@@ -53,7 +53,7 @@ def plan(
     else:
         console.print(f"{stored.label} → {to}", markup=False)
         rows = [{"": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
-        show_table(rows, empty=f"nothing to do: {found.reason}")
+        show_table(rows, empty=f"nothing to do, because {found.reason}")
     decision.require()
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pratique.bootstrap import clients
+from pratique.clients.ports import Ledger
 from pratique.errors import Refused
+from pratique.values.dag import upstream_first
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
 
@@ -26,7 +28,7 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
     """What is where, one row for each environment of each service."""
     rows: list[dict[str, object]] = []
     with clients().ledger() as ledger:
-        for name, environment in ledger.environments(service):
+        for name, environment in _upstream_first(ledger, service):
             held, holder = ledger.granted(name, environment), ledger.holder(name, environment)
             rows.append(
                 {
@@ -41,6 +43,19 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
                 }
             )
     return rows
+
+
+def _upstream_first(ledger: Ledger, service: str | None) -> list[tuple[str, str]]:
+    """The places on record, in the order in which the service's newest release comes through them."""
+    order: dict[tuple[str, str], int] = {}
+    places = ledger.environments(service)
+    for name in {name for name, _ in places}:
+        for stored in ledger.releases(name, limit=1):
+            after = {place: section.after for place, section in stored.release.manifest.environments.items()}
+            ahead = [place for generation in upstream_first(after) for place in generation]
+            order |= {(name, place): number for number, place in enumerate(ahead)}
+    # An environment that the newest release no longer knows comes last.
+    return sorted(places, key=lambda place: (place[0], order.get(place, len(order)), place[1]))
 
 
 def history_rows(service: str | None, environment: str | None, limit: int) -> list[dict[str, object]]:

@@ -15,10 +15,8 @@ def plan_of(stacks: Sequence[StackPlan], running: WorkloadState, desired: Desire
     if workload is not None:
         changes.append(workload)
     wanted = tuple(stack.desired for stack in stacks)
-    reason = ""
-    if not changes:
-        reasons = [stack.reason for stack in stacks if stack.reason] + ["this release serves already, as specified"]
-        reason = "; ".join(reasons)
+    stacks_too = f", and its {len(stacks)} stack(s) are as desired" if stacks else ""
+    reason = "" if changes else f"this release serves already{stacks_too}"
     return Plan(changes=tuple(changes), reason=reason, desired=wanted if desired is None else (*wanted, desired.specification))
 
 

@@ -42,7 +42,7 @@ def plan_report(stored: StoredRelease, environment: Environment, plan: Plan) -> 
     """The plan: every change, or why there is none."""
     head = f"# {environment.service} → {environment.name}: {stored.release.commit.short}\n\nPlan `{plan.digest}`\n"
     if plan.is_empty:
-        return f"{head}\nNothing to do: {escaped(plan.reason)}\n"
+        return f"{head}\nNothing to do, because {escaped(plan.reason)}\n"
     rows = [f"| {change.action} | {change.kind} {escaped(change.name)} | {escaped(change.detail)} |" for change in plan.changes]
     return "\n".join([head, "| | what | how |", "|---|---|---|", *rows, ""])
 
