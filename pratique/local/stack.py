@@ -66,7 +66,9 @@ class LocalStack:
             with ThreadPoolExecutor() as pool:
                 engine = pool.submit(ensure_engine, self._processes, self.folder)
                 openbao = pool.submit(start_openbao, self._processes, self.folder / "openbao", ports["openbao"])
-                registry = pool.submit(start_registry, self._processes, self.folder / "registry", ports["registry"])
+                registry = pool.submit(
+                    start_registry, self._processes, self.folder / "registry", ports["registry"], stack=self.name
+                )
                 aws = pool.submit(start_aws, self._processes, ports["aws"])
                 server = pool.submit(start_prefect_server, self._processes, prefect)
                 front = pool.submit(lambda: ensure_front_image(engine.result()))

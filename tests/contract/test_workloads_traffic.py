@@ -98,7 +98,7 @@ def test_traffic_follows_a_container_whose_address_has_changed_with_a_restart(ar
     state = world.workloads.deploy(world.desired("1"), {}, 1, world.log.append)
     [running] = state.containers
     container = world.client.containers.get(running.id)
-    network = f"pratique-{world.service}-dev"
+    [network] = container.attrs["NetworkSettings"]["Networks"]
     before = container.attrs["NetworkSettings"]["Networks"][network]["IPAddress"]
     container.stop(timeout=1)
     squatter = world.client.containers.create(

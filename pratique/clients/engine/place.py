@@ -13,6 +13,7 @@ from docker.models.containers import Container
 from pratique.clients.engine.errors import translated
 from pratique.errors import Refused
 from pratique.values._base import Value
+from pratique.values.digest import digest_of
 
 _PREFIX = "io.pratique"
 
@@ -32,7 +33,7 @@ FRONT_ROLE = "front"
 
 
 class Place(Value):
-    """One service in one environment."""
+    """One service in one environment; each local stack has its own, so that two of them can share an engine."""
 
     service: str
     environment: str
@@ -41,20 +42,21 @@ class Place(Value):
 
     @property
     def name(self) -> str:
-        return f"pratique-{self.service}-{self.environment}"
+        name = f"pratique-{self.service}-{self.environment}"
+        return f"{name}-{digest_of(self.stack.encode())[7:13]}" if self.stack else name
 
     def __str__(self) -> str:
         return f"{self.service} in {self.environment}"
 
     def labels(self, role: str) -> dict[str, str]:
         """What something that plays `role` here is labelled with."""
-        labels = {SERVICE: self.service, ENVIRONMENT: self.environment, ROLE: role}
-        return labels | {STACK: self.stack} if self.stack else labels
+        return {SERVICE: self.service, ENVIRONMENT: self.environment, STACK: self.stack, ROLE: role}
 
     @property
     def marks(self) -> tuple[str, ...]:
-        """The labels by which everything here is found again; the stack does not count."""
-        return f"{SERVICE}={self.service}", f"{ENVIRONMENT}={self.environment}"
+        """The labels by which everything here is found again."""
+        # An empty stack counts as well: the engine compares values, so `stack=` finds nothing of a local stack.
+        return f"{SERVICE}={self.service}", f"{ENVIRONMENT}={self.environment}", f"{STACK}={self.stack}"
 
     def containers(self, engine: DockerClient, role: str) -> list[Container]:
         """The containers here that play `role`, whether they run or not."""
@@ -65,6 +67,6 @@ class Place(Value):
     def require_ours(self, thing: str, labels: Mapping[str, str] | None) -> None:
         """Refuse what has our name but not our labels: names with hyphens can meet, as `a-b` in `c` and `a` in `b-c` do."""
         found = labels or {}
-        if (found.get(SERVICE), found.get(ENVIRONMENT)) != (self.service, self.environment):
+        if (found.get(SERVICE), found.get(ENVIRONMENT), found.get(STACK, "")) != (self.service, self.environment, self.stack):
             owner = f"{found[SERVICE]} in {found.get(ENVIRONMENT)}" if SERVICE in found else "somebody else"
             raise Refused(f"{thing} belongs to {owner}, not to {self}: rename one of the two, or remove it there")
