@@ -81,6 +81,10 @@ class Service:
         self.repository = commit_example(EXAMPLE, stack.folder / "services" / name)
         self.edit("pratique.yaml", "service: hello", f"service: {name}")
         self.edit("pratique.yaml", "kv/data/hello/", f"kv/data/{name}/")
+        # Queues and parameters have one name space for all stacks.
+        template = "infrastructure/messages/template.yaml"
+        self.edit(template, "hello-${Environment}", f"{name}-${{Environment}}")
+        self.edit(template, "/hello/${Environment}", f"/{name}/${{Environment}}")
         for environment in ("dev", "staging", "prod"):
             stack.local.openbao().seed_secret(f"{name}/{environment}", {"db_password": f"password-of-{name}-{environment}"})
         self.commit("Take a name")
