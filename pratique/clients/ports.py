@@ -271,8 +271,9 @@ class Ledger(Protocol):
     def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
         """The lock of the promotion's environment, or None while another holds it or is before it in the queue.
 
-        None is a place in the queue, first come first served; one that has not asked again for twice `duration` loses it.
-        Taking over from a holder whose lease has run out marks that holder's promotion `abandoned`.
+        None is a place in the queue, first come first served; one that has not asked again for twice `duration` is passed.
+        Taking over from a holder whose lease has run out marks that holder's promotion `abandoned`, and so does passing one
+        in the queue: neither process is there any more, or it is too late.
         A promotion that holds the lock already gets it under a new fence, so that an earlier process of it is shut out.
         """
         ...
@@ -290,7 +291,7 @@ class Ledger(Protocol):
         ...
 
     def queue(self, service: str, environment: str) -> Sequence[Promotion]:
-        """The promotions that wait for the lock, first come first; one that has stopped asking has lost its place."""
+        """The promotions that wait for the lock, first come first, without those that have stopped asking."""
         ...
 
     def promotion(self, promotion_id: str) -> Promotion:

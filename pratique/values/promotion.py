@@ -22,7 +22,7 @@ class PromotionState(StrEnum):
     """It did not come in; the environment holds what was granted before."""
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"
-    """Its process died; a later promotion took the lock over."""
+    """Its process died, holding the lock or waiting for it; a later promotion went past it."""
 
 
 class Promotion(Value):

@@ -311,17 +311,53 @@ def test_who_asked_first_is_served_first(ledger: Ledger) -> None:
     assert list(ledger.queue("hello", "prod")) == []
 
 
-def test_who_stops_asking_loses_the_place_and_blocks_nobody(ledger: Ledger) -> None:
+def test_who_stops_asking_is_passed_in_the_queue_and_recorded_as_abandoned(ledger: Ledger) -> None:
     _, lease = holding(ledger)
-    dead, alive = begun(ledger), begun(ledger)
+    dead, other, alive = begun(ledger), begun(ledger), begun(ledger)
     assert ledger.acquire(dead.id, BRIEF) is None
+    assert ledger.acquire(other.id, BRIEF) is None
     assert ledger.acquire(alive.id, LONG) is None
     ledger.release(lease)
 
     taken = ask_until_given(ledger, alive)
     assert taken.holder == alive.id
-    assert ledger.acquire(dead.id, LONG) is None
-    assert [promotion.id for promotion in ledger.queue("hello", "prod")] == [dead.id]
+    for promotion in (dead, other):
+        abandoned = ledger.promotion(promotion.id)
+        assert abandoned.state is PromotionState.ABANDONED
+        assert alive.id in abandoned.reason
+        assert (abandoned.fence, abandoned.finished_at is None) == (None, False)
+        with pytest.raises(Refused, match="has ended"):
+            ledger.acquire(promotion.id, LONG)
+    assert list(ledger.queue("hello", "prod")) == []
+
+
+def test_a_place_in_the_queue_that_ran_out_still_counts_until_somebody_passes_it(ledger: Ledger) -> None:
+    """As after an outage of the database, when everybody is late: who waits is not ended by who asks first again."""
+    _, lease = holding(ledger)
+    first, second, third = begun(ledger), begun(ledger), begun(ledger)
+    for promotion in (first, second, third):
+        assert ledger.acquire(promotion.id, BRIEF) is None
+    while ledger.queue("hello", "prod"):
+        time.sleep(0.005)
+
+    assert ledger.acquire(third.id, LONG) is None
+    assert ledger.acquire(first.id, LONG) is None
+    ledger.release(lease)
+    assert ledger.acquire(third.id, LONG) is None
+    assert ledger.acquire(first.id, LONG) is not None
+    assert ledger.promotion(second.id).state is PromotionState.RUNNING
+    assert ledger.acquire(second.id, LONG) is None
+    assert list(ledger.queue("hello", "prod")) == [second, third]
+
+
+def test_a_holder_that_died_is_taken_over_by_who_passes_those_that_died_waiting(ledger: Ledger) -> None:
+    holder, _ = holding(ledger, duration=BRIEF)
+    waiter = begun(ledger)
+    assert ledger.acquire(waiter.id, BRIEF) is None
+
+    ask_until_given(ledger, begun(ledger))
+    states = [ledger.promotion(promotion.id).state for promotion in (holder, waiter)]
+    assert states == [PromotionState.ABANDONED, PromotionState.ABANDONED]
 
 
 def test_who_has_ended_waits_no_longer(ledger: Ledger) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ Place = tuple[str, str]
 
 @dataclass
 class Lock:
-    """One environment's lock, and the queue before it: promotion → when its place is lost."""
+    """One environment's lock, and the queue before it: promotion → until when its place is safe."""
 
     fence: int = 0
     lease: Lease | None = None
@@ -103,13 +104,15 @@ class FakeLedger:
                 raise Refused(f"promotion {promotion_id} has ended ({promotion.state})")
             lock = self._lock(promotion)
             if lock.lease is None or lock.lease.holder != promotion_id:
-                lock.waiting = {waiting: until for waiting, until in lock.waiting.items() if until > now}
                 lock.waiting[promotion_id] = now + 2 * duration
-                if (lock.lease is not None and lock.lease.expires_at > now) or next(iter(lock.waiting)) != promotion_id:
+                ahead = list(itertools.takewhile(lambda waiting: waiting != promotion_id, lock.waiting))
+                if (lock.lease is not None and lock.lease.expires_at > now) or any(lock.waiting[one] > now for one in ahead):
                     return None
-                if lock.lease is not None and self.promotion(lock.lease.holder).state is PromotionState.RUNNING:
-                    reason = f"its lease ran out, and promotion {promotion_id} took the lock over"
-                    self._end(self.promotion(lock.lease.holder), PromotionState.ABANDONED, reason, "")
+                if lock.lease is not None:
+                    self._abandon(lock.lease.holder, f"its lease ran out, and promotion {promotion_id} took the lock over")
+                for one in ahead:
+                    reason = f"it stopped asking for the lock, and promotion {promotion_id}, which came later, took it"
+                    self._abandon(one, reason)
             lock.waiting.pop(promotion_id, None)
             lock.fence += 1
             place = {"service": promotion.service, "environment": promotion.environment}
@@ -153,6 +156,12 @@ class FakeLedger:
         ending = {"state": state, "finished_at": self._clock(), "reason": reason or promotion.reason}
         self._promotions[promotion.id] = promotion.model_copy(update=ending | {"address": address or promotion.address})
         return self._promotions[promotion.id]
+
+    def _abandon(self, promotion_id: str, reason: str) -> None:
+        dead = self.promotion(promotion_id)
+        self._lock(dead).waiting.pop(promotion_id, None)
+        if dead.state is PromotionState.RUNNING:
+            self._end(dead, PromotionState.ABANDONED, reason, "")
 
     def _lock(self, promotion: Promotion) -> Lock:
         return self._locks[(promotion.service, promotion.environment)]

@@ -21,7 +21,7 @@ from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 
 PLACES_KEPT = 2
-"""A place in the queue is kept for so many lease durations without being asked for again."""
+"""A place in the queue is safe for so many lease durations without being asked for again; then it may be passed over."""
 
 
 class Turn(NamedTuple):
@@ -52,12 +52,16 @@ def acquire(connection: Connection, promotion: Promotion, turn: Turn, duration: 
         raise Refused(f"promotion {promotion.id} has ended ({promotion.state}): begin another one")
     mine = turn.lock.holder == promotion.id
     if not mine:
-        _ask_for_a_place(connection, promotion, turn.now, duration)
-        if _is_held(turn) or _first_in_queue(connection, promotion.service, promotion.environment) != promotion.id:
+        _keep_place(connection, promotion, turn.now, duration)
+        ahead = _ahead_in_queue(connection, promotion)
+        if _is_held(turn) or any(place.expires_at > turn.now for place in ahead):
             return None
         if turn.lock.holder is not None:
-            _abandon(connection, turn, promotion)
-    connection.execute(delete(waiting).where(waiting.c.promotion == promotion.id))
+            _abandon(connection, turn, turn.lock.holder, f"its lease ran out, and promotion {promotion.id} took the lock over")
+        for place in ahead:
+            reason = f"it stopped asking for the lock, and promotion {promotion.id}, which came later, took it"
+            _abandon(connection, turn, place.promotion, reason)
+    leave_queue(connection, promotion.id)
     lease = Lease(
         service=promotion.service,
         environment=promotion.environment,
@@ -121,9 +125,7 @@ def leave_queue(connection: Connection, promotion_id: str) -> None:
     connection.execute(delete(waiting).where(waiting.c.promotion == promotion_id))
 
 
-def _ask_for_a_place(connection: Connection, promotion: Promotion, at: datetime, duration: timedelta) -> None:
-    here = (waiting.c.service == promotion.service, waiting.c.environment == promotion.environment)
-    connection.execute(delete(waiting).where(*here, waiting.c.expires_at <= at))
+def _keep_place(connection: Connection, promotion: Promotion, at: datetime, duration: timedelta) -> None:
     expires_at = at + PLACES_KEPT * duration
     kept = connection.execute(update(waiting).where(waiting.c.promotion == promotion.id).values(expires_at=expires_at))
     if kept.rowcount == 0:
@@ -131,15 +133,17 @@ def _ask_for_a_place(connection: Connection, promotion: Promotion, at: datetime,
         connection.execute(insert(waiting).values(promotion=promotion.id, **place))
 
 
-def _first_in_queue(connection: Connection, service: str, environment: str) -> str | None:
-    query = select(waiting.c.promotion).where(waiting.c.service == service, waiting.c.environment == environment)
-    return connection.execute(query.order_by(waiting.c.number).limit(1)).scalar_one_or_none()
+def _ahead_in_queue(connection: Connection, promotion: Promotion) -> Sequence[Row[Any]]:
+    """The places of those who came before, whether or not they still ask."""
+    here = (waiting.c.service == promotion.service, waiting.c.environment == promotion.environment)
+    mine = select(waiting.c.number).where(waiting.c.promotion == promotion.id).scalar_subquery()
+    return connection.execute(select(waiting).where(*here, waiting.c.number < mine)).all()
 
 
-def _abandon(connection: Connection, turn: Turn, successor: Promotion) -> None:
-    dead = find_promotion(connection, turn.lock.holder)
+def _abandon(connection: Connection, turn: Turn, promotion_id: str, reason: str) -> None:
+    leave_queue(connection, promotion_id)
+    dead = find_promotion(connection, promotion_id)
     if dead is not None and dead.state is PromotionState.RUNNING:
-        reason = f"its lease ran out, and promotion {successor.id} took the lock over"
         end_promotion(connection, dead, PromotionState.ABANDONED, turn.now, reason=reason)
 
 
