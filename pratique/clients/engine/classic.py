@@ -21,7 +21,7 @@ SILENCE = 1800
 
 def build_classic(engine: DockerClient, build: ImageBuild, progress: Progress, *, cache: bool) -> str:
     """The id of the image built."""
-    image_id = ""
+    image_id = error = ""
     with translated(f"build {build.service}: image {build.section.name}"):
         events = engine.api.build(
             fileobj=io.BytesIO(context_of(build)),
@@ -37,13 +37,13 @@ def build_classic(engine: DockerClient, build: ImageBuild, progress: Progress, *
             timeout=SILENCE,
         )
         for event in events:
-            if "error" in event:
-                raise progress.failure(str(event["error"]))
+            # It is the last event, but the stream is read to its end: only then does docker-py let the connection go.
+            error = str(event.get("error", error))
             image_id = str(event.get("aux", {}).get("ID", image_id))
             # "status" tells of base images that are pulled; its progress bars are left out.
             text = event.get("stream") or ("" if "progressDetail" in event else event.get("status", ""))
             for line in text.splitlines():
                 progress.line(line)
-    if not image_id:
-        raise progress.failure("the engine ended the build without an image")
+    if error or not image_id:
+        raise progress.failure(error or "the engine ended the build without an image")
     return image_id

@@ -76,6 +76,17 @@ def verdict(doing: str, words: str, status: int | None = None) -> Refused | Tran
     return Refused(f"the engine did not {doing}: {said}")
 
 
+def require_ok(doing: str, response: requests.Response) -> None:
+    """Raise the verdict over an answer that docker-py has not looked at, unless the answer is a yes."""
+    if response.ok:
+        return
+    try:
+        words = str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        words = response.text
+    raise verdict(doing, words, response.status_code)
+
+
 @contextmanager
 def translated(doing: str) -> Iterator[None]:
     """Let no error of docker-py, requests or urllib3 out; `doing` completes the sentence "the engine did not …"."""

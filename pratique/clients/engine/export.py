@@ -19,7 +19,7 @@ from urllib.parse import quote
 from docker import DockerClient
 
 from pratique.clients.engine.arguments import commit_annotations, created, title
-from pratique.clients.engine.errors import translated, verdict
+from pratique.clients.engine.errors import require_ok, translated
 from pratique.clients.engine.image_config import portable_config
 from pratique.clients.engine.layers import Layer, portable_layer
 from pratique.clients.ports import ImageBuild, OciImage
@@ -61,9 +61,11 @@ def _save(engine: DockerClient, image_id: str, saved: Path) -> None:
     """Stream the export to disk. Not docker-py's `get_image`, which waits for a silent engine for ever."""
     doing = f"export image {image_id}"
     url = f"{engine.api.base_url}/v{engine.api.api_version}/images/{quote(image_id, safe=':')}/get"
+    with translated(doing):
+        # An engine calls an image that it cannot export an error of its own; asked for by name, it says that there is none.
+        engine.images.get(image_id)
     with translated(doing), saved.open("wb") as file, engine.api.get(url, stream=True, timeout=_PREPARES) as response:
-        if not response.ok:
-            raise verdict(doing, response.text, response.status_code)
+        require_ok(doing, response)
         for chunk in response.iter_content(_CHUNK):
             file.write(chunk)
 

@@ -9,7 +9,7 @@ from docker.auth import encode_header, get_config_header, resolve_repository_nam
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
-from pratique.clients.engine.errors import translated, verdict
+from pratique.clients.engine.errors import require_ok, translated, verdict
 from pratique.clients.registry import Credentials
 
 _SILENCE = 600
@@ -48,8 +48,7 @@ def require_image(engine: DockerClient, reference: str, *, auth: Credentials | N
             timeout=_SILENCE,
         ) as response,
     ):
-        if not response.ok:
-            raise verdict(doing, response.text, response.status_code)
+        require_ok(doing, response)
         # One JSON object per line; an error may come after any number of them, and after status 200.
         for line in response.iter_lines():
             if line and (error := json.loads(line).get("error")):
