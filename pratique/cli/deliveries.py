@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from pratique.bootstrap import clients
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
 from pratique.cli.follow import Follower
 from pratique.cli.output import complaints, console, show_json, show_table
+from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
 from pratique.clients.prefect import Run
 
@@ -45,7 +47,7 @@ def promote(
     as_json: Json = False,
 ) -> None:
     """Move one release into one environment."""
-    stored = chosen_release(service, release)
+    stored = patiently(lambda: chosen_release(service, release))
     parameters = {"service": service, "release": stored.digest, "environment": to, "requested_by": getpass.getuser()}
     _run(clients().place(to).deployment, parameters, no_wait=no_wait, as_json=as_json)
 
@@ -70,7 +72,9 @@ def rollback(
 def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:
     console.quiet = as_json
     with clients().prefect() as prefect:
-        run = prefect.start(deployment, parameters, tags=["pratique"])
+        # By its key a start that is asked for again, because its answer was lost, is still one run.
+        key = f"command:{uuid.uuid4()}"
+        run = patiently(lambda: prefect.start(deployment, parameters, key=key, tags=["pratique"]))
         page = prefect.page(run)
         console.print(f"{deployment} runs: {page}")
         if not no_wait:
@@ -80,7 +84,7 @@ def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as
 
 def _tell(run: Run, page: str, *, as_json: bool, waited: bool) -> None:
     services = [tag.removeprefix("service:") for tag in run.tags if tag.startswith("service:")]
-    rows = held_rows(services[0]) if services else []
+    rows = patiently(lambda: held_rows(services[0])) if services else []
     if as_json:
         show_json({"run": run.id, "page": page, "state": run.state_name, "message": run.message, "environments": rows})
     elif waited and rows:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, TypeVar
+from typing import Annotated
 
-import stamina
 import typer
 
 from pratique.bootstrap import clients
 from pratique.cli.output import console, show_json, show_table
+from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
-from pratique.errors import Transient
-
-T = TypeVar("T")
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str | None, typer.Argument(help="Only this service.")]
@@ -33,10 +30,10 @@ def plan(
     from pratique.pipeline.verification import judge
     from pratique.values.environment import environment_of
 
-    stored = _patiently(lambda: chosen_release(service, release))
+    stored = patiently(lambda: chosen_release(service, release))
     environment = environment_of(stored.release.manifest, to)
-    found = _patiently(lambda: plan_changes(clients(), stored, environment))
-    decision = _patiently(lambda: judge(clients(), stored, environment))
+    found = patiently(lambda: plan_changes(clients(), stored, environment))
+    decision = patiently(lambda: judge(clients(), stored, environment))
     if as_json:
         show_json(
             {
@@ -63,8 +60,8 @@ def verify(
     """Verify signatures and provenance of a release and of its images."""
     from pratique.pipeline.verification import judge_evidence
 
-    stored = _patiently(lambda: chosen_release(service, release))
-    decision = _patiently(lambda: judge_evidence(clients(), stored))
+    stored = patiently(lambda: chosen_release(service, release))
+    decision = patiently(lambda: judge_evidence(clients(), stored))
     if as_json:
         commit = stored.release.commit.id
         show_json({"release": stored.digest, "commit": commit, "verified": decision.allowed, "refusals": decision.reasons})
@@ -96,16 +93,8 @@ def history(
 
 
 def _show(rows: Callable[[], list[dict[str, object]]], empty: str, *, as_json: bool) -> None:
-    found = _patiently(rows)
+    found = patiently(rows)
     if as_json:
         show_json(found)
     else:
         show_table(found, empty=empty)
-
-
-def _patiently(look: Callable[[], T]) -> T:
-    """The answer, asked for again a few times: no task stands around these commands that would."""
-    for attempt in stamina.retry_context(on=Transient, attempts=4, timeout=20.0):
-        with attempt:
-            return look()
-    raise AssertionError("unreachable: the last attempt answers or raises")

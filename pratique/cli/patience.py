@@ -1,0 +1,23 @@
+"""Asking again, for what a command does itself: no task stands around it that would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import stamina
+
+from pratique.errors import Transient
+
+T = TypeVar("T")
+
+ATTEMPTS, WITHIN = 6, 30.0
+"""How often at the most, and for how many seconds."""
+
+
+def patiently(ask: Callable[[], T]) -> T:
+    """The answer, asked for again where it could not be had now; `ask` must be harmless twice."""
+    for attempt in stamina.retry_context(on=Transient, attempts=ATTEMPTS, timeout=WITHIN):
+        with attempt:
+            return ask()
+    raise AssertionError("unreachable: the last attempt answers or raises")
