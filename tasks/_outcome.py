@@ -12,7 +12,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from prefect.states import Failed
 
-from pratique.errors import Refused, Transient, Waiting
+from pratique.errors import Invalid, Refused, Transient, Waiting
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,7 +26,7 @@ def told(flow: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         try:
             return await flow(*arguments, **named)
         except (Refused, Transient, Waiting) as word:
-            name = next(kind.__name__ for kind in (Refused, Transient, Waiting) if isinstance(word, kind))
+            name = next(kind.__name__ for kind in (Invalid, Refused, Transient, Waiting) if isinstance(word, kind))
             return Failed(name=name, message=str(word), data=word)
 
     return run

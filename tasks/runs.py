@@ -59,7 +59,7 @@ def _require_completed(environment: str, run: Run, page: str) -> None:
             raise Exhausted(f"{environment}: {run.message} ({page})")
         case "Waiting":
             raise Waiting(f"{environment}: {run.message} ({page})")
-        case "Refused":
+        case "Refused" | "Invalid":
             raise Refused(f"{environment}: {run.message}")
         case other:
             raise Refused(f"{environment}: its run ended as {other}: {run.message} ({page})")

@@ -17,6 +17,7 @@ from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
 from pratique.clients.prefect import Run
+from pratique.decisions.git_names import require_ref, require_repository
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
@@ -33,7 +34,8 @@ def deliver(
 ) -> None:
     """Build, sign and store the release of a commit, and promote it through its environments."""
     # A path means something to the worker only when it is absolute.
-    place = str(Path(repository).resolve()) if Path(repository).exists() else repository
+    place = require_repository(str(Path(repository).resolve()) if Path(repository).exists() else repository)
+    require_ref(ref)
     parameters = {"repository": place, "ref": ref, "through": through, "requested_by": getpass.getuser()}
     _run("deliver/pratique", parameters, no_wait=no_wait, as_json=as_json)
 

@@ -35,6 +35,7 @@ def code_of(failure: Exception) -> ExitCode:
 
 STATE_CODES = {
     "Completed": ExitCode.DONE,
+    "Invalid": ExitCode.USAGE,
     "Refused": ExitCode.REFUSED,
     "Cancelled": ExitCode.REFUSED,
     "Waiting": ExitCode.WAITING,
