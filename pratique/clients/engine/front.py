@@ -114,14 +114,19 @@ class Front:
         Refused where HAProxy or the host cannot do it: then everything is as it was.
         """
         container = self._required()
+        was_running = container.status == "running"
         before = read_files(container, _FOLDER).get(CONFIGURATION, b"")
         write_file(container, _FOLDER, CONFIGURATION, configuration(self._place, backend, drain))
         try:
-            container = self._load(container, publish)
+            loaded = self._load(container, publish)
         except Refused:
-            write_file(self._required(), _FOLDER, CONFIGURATION, before)
+            container = self._required()
+            write_file(container, _FOLDER, CONFIGURATION, before)
+            # It had to make room for one that did not start.
+            if was_running and container.status != "running":
+                self._start(container)
             raise
-        _record(container, FrontRecord(fence=fence, serving=backend.container))
+        _record(loaded, FrontRecord(fence=fence, serving=backend.container))
 
     def drain(self, within: timedelta) -> bool:
         """Wait until no connection from before the last switch is left; False where some outlast `within`."""
@@ -132,10 +137,10 @@ class Front:
         """Let the configuration take effect; the container that has it, which is another one where it is published anew."""
         fits = container.attrs["Config"]["Image"] == self._image and publish in (0, _port(container))
         if fits and container.status == "running":
-            since = front_log.now(container)
+            mark = front_log.mark(container)
             with translated(f"signal {container.name}"):
                 container.kill(signal="SIGUSR2")
-            front_log.await_loaded(container, since)
+            front_log.await_loaded(container, mark)
             return container
         if fits and container.attrs["State"]["StartedAt"].startswith("0001-"):
             return self._start_somewhere(container, picked=publish == 0)
@@ -160,29 +165,26 @@ class Front:
         raise Refused(f"no free port for {self._place} among {_TRIES}: set `publish` in its workload")
 
     def _replace(self, old: Container, port: int) -> Container:
-        """Start another front instead; the old one goes when the new one runs, or stays where it does not."""
+        """Start another front instead; the old one goes when the new one runs, and is still there where it does not."""
         require_image(self._engine, self._image, auth=None)
         new = self._create(port)
-        was_running = old.status == "running"
+        if _port(old) == port:
+            with translated(f"stop {old.name}"):
+                old.stop(timeout=1)
         try:
-            if _port(old) == port and was_running:
-                with translated(f"stop {old.name}"):
-                    old.stop(timeout=1)
             self._start(new)
         except Refused:
             _remove(new)
-            if was_running:
-                self._start(old)
             raise
         _remove(old)
         return new
 
     def _start(self, container: Container) -> None:
-        since = front_log.now(container)
+        mark = front_log.mark(container)
         with translated(f"start {container.name} on port {_port(container)}"):
             container.start()
             container.reload()
-        front_log.await_loaded(container, since)
+        front_log.await_loaded(container, mark)
 
     def _found(self) -> list[Container]:
         """The front, first the one that runs."""

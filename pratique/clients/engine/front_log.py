@@ -15,8 +15,9 @@ from docker.models.containers import Container
 
 from pratique.clients.engine.errors import translated
 from pratique.errors import Refused, Transient
+from pratique.values._base import Value
 
-_LOADS_WITHIN = 20
+_LOADS_WITHIN = 60
 """Seconds."""
 _PAUSE = 0.05
 _LINES = 400
@@ -24,24 +25,32 @@ _FORKED = re.compile(r"New worker \((\d+)\) forked")
 _EXITED = re.compile(r"[Ww]orker \((\d+)\) exited")
 
 
-def now(container: Container) -> str:
-    """The moment of the last line so far, to wait for later ones."""
+class Mark(Value):
+    """How far the master has come, to tell what it says after something is asked of it."""
+
+    moment: str
+    """That of its last line so far."""
+    restarts: int
+
+
+def mark(container: Container) -> Mark:
+    """How far it has come now."""
     lines = _lines(container, "")
-    return lines[-1][0] if lines else ""
+    return Mark(moment=lines[-1][0] if lines else "", restarts=container.attrs["RestartCount"])
 
 
-def await_loaded(container: Container, after: str) -> None:
-    """Return once a configuration was loaded after that moment; refused with HAProxy's complaint where it was not."""
+def await_loaded(container: Container, since: Mark) -> None:
+    """Return once a configuration was loaded since then; refused with HAProxy's complaint where it was not."""
     end = time.monotonic() + _LOADS_WITHIN
     while True:
-        lines = [text for _, text in _lines(container, after)]
+        lines = [text for _, text in _lines(container, since.moment)]
         if any("Loading success" in line for line in lines):
             return
         failed = any("Loading failure" in line for line in lines)
         if not failed:
             with translated(f"inspect {container.name}"):
                 container.reload()
-            failed = container.status != "running" or container.attrs["RestartCount"] > 0
+            failed = container.status != "running" or container.attrs["RestartCount"] > since.restarts
         if failed:
             complaints = [line for line in lines if "ALERT" in line] or lines[-3:]
             raise Refused(f"the front {container.name} did not load its configuration: {' | '.join(complaints) or 'it ended'}")
