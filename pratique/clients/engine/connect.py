@@ -6,6 +6,7 @@ with connect("unix:///var/run/docker.sock") as engine:
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,7 @@ TIMEOUT = 60
 @contextmanager
 def connect(address: str, tls: Path | None = None) -> Iterator[DockerClient]:
     """The engine at `address` (as in `DOCKER_HOST`), its API version negotiated; `tls` holds ca.pem, cert.pem and key.pem."""
+    _require_listener(address)
     client = _client(address, tls)
     try:
         yield client
@@ -37,10 +39,26 @@ def _client(address: str, tls: Path | None) -> DockerClient:
     except DockerException as error:
         # docker-py wraps whatever asking for the version brought, a refused connection as much as a wrong address.
         if "Error while fetching server API version" in str(error) and "Invalid URL" not in str(error):
-            raise Transient(f"no Docker Engine answers at {address}: is it running, and may this user reach it?") from None
+            raise _silent(address) from None
         raise Invalid(f"engine address {address}", " ".join(str(error).split()), remedy) from None
     except ValueError as error:
         raise Invalid(f"engine address {address}", str(error), remedy) from None
+
+
+def _require_listener(address: str) -> None:
+    """Knock first at a Unix socket: docker-py leaves its own open where nobody listens."""
+    if not address.startswith("unix://"):
+        return
+    with socket.socket(socket.AF_UNIX) as knock:
+        knock.settimeout(TIMEOUT)
+        try:
+            knock.connect(address.removeprefix("unix://"))
+        except OSError:
+            raise _silent(address) from None
+
+
+def _silent(address: str) -> Transient:
+    return Transient(f"no Docker Engine answers at {address}: is it running, and may this user reach it?")
 
 
 def _tls(folder: Path) -> TLSConfig:
