@@ -7,14 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import tomli_w
 
 from pratique.bootstrap import Clients
 from pratique.local.example import commit_example
@@ -70,6 +72,18 @@ class RunningStack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PRATIQUE_CONFIG", str(self.local.config))
             return load_settings()
+
+    @contextmanager
+    def changed_settings(self, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
+        """Within it the operator's settings are others, for the worker as well: it reads them with each run."""
+        original = self.local.config.read_text()
+        settings = tomllib.loads(original)
+        change(settings)
+        self.local.config.write_text(tomli_w.dumps(settings))
+        try:
+            yield
+        finally:
+            self.local.config.write_text(original)
 
 
 class Service:
