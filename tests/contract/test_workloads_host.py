@@ -12,12 +12,14 @@ import httpx
 import pytest
 
 from pratique.clients.engine import DockerWorkloads, connect
+from pratique.clients.engine.image import require_image
 from pratique.errors import Refused, Transient
 from pratique.local.engine import remove_all
 from pratique.local.process import free_port
 from pratique.settings import DockerTarget
 from pratique.values.references import ImageReference
 from tests.services.engine import ArrangedWorkloads
+from tests.services.registry import RealRegistry
 
 
 def commit_at(address: str) -> str:
@@ -264,3 +266,23 @@ def test_a_front_image_is_required_that_can_be_had(arranged_workloads: ArrangedW
     )
     with pytest.raises(Transient, match=r"pull .*haproxy:1"):
         DockerWorkloads(world.client, target, "unused").deploy(world.desired("1"), {}, 1, world.log.append)
+
+
+def test_a_registry_with_a_login_gives_its_images_to_who_has_one(
+    arranged_workloads: ArrangedWorkloads, password_registry: RealRegistry
+) -> None:
+    world, user = arranged_workloads, password_registry.credentials
+    assert user is not None
+    require_image(world.client, f"{world.workloads._registry}/{world.image}", auth=None)
+    repository = f"{password_registry.address}/{world.image.repository}"
+    world.client.images.get(f"{world.workloads._registry}/{world.image}").tag(repository, "1")
+    login = {"username": user.username, "password": user.password}
+    pushed = list(world.client.images.push(repository, tag="1", stream=True, decode=True, auth_config=login))
+    [digest] = [line["aux"]["Digest"] for line in pushed if "aux" in line]
+    world.client.api.remove_image(f"{repository}:1", force=True)
+    desired = world.desired("1").model_copy(update={"image": ImageReference(repository=world.image.repository, digest=digest)})
+    stranger = DockerWorkloads(world.client, world.target, password_registry.address)
+    with pytest.raises(Refused, match=r"pull .*give the engine credentials"):
+        stranger.deploy(desired, {}, 1, world.log.append)
+    known = DockerWorkloads(world.client, world.target, password_registry.address, credentials=user)
+    assert commit_at(known.deploy(desired, {}, 1, world.log.append).address) == "1"

@@ -10,7 +10,7 @@ from docker.models.containers import Container
 
 from pratique.clients.engine.errors import translated
 from pratique.clients.engine.execute import execute_in
-from pratique.errors import Refused
+from pratique.errors import Refused, Transient
 from pratique.values.manifest import WorkloadSection
 
 _STABLE = 1.0
@@ -48,7 +48,11 @@ def _problem(engine: DockerClient, container: Container, section: WorkloadSectio
     if health == "healthy":
         return ""
     if section.healthcheck:
-        status, output = execute_in(engine, str(container.id), section.healthcheck.command, section.healthcheck.timeout)
+        try:
+            status, output = execute_in(engine, str(container.id), section.healthcheck.command, section.healthcheck.timeout)
+        except (Refused, Transient) as error:
+            # It may be ending at this very moment, which the next look at it will show.
+            return f"its health check could not be run: {error}"
         return f"its health check ended with status {status}: {' '.join(output.split())}" if status else ""
     if health:
         return f"its health is {health!r}"
