@@ -1,7 +1,7 @@
 """Runs a module in a process forked by the warm server: `python -I -S -E launch.py SOCKET MODULE [ARGUMENT …]`.
 
 Only the standard library's quickest parts are imported, for this file is what a start costs.
-Without a server it becomes the ordinary cold start, so a server that died slows runs down and stops none.
+Without a server it becomes the ordinary cold start, so a server that died or grew stale slows runs down and stops none.
 """
 
 import json
@@ -12,6 +12,14 @@ import sys
 
 PASSED_ON = (signal.SIGTERM, signal.SIGINT)
 
+WARM, COLD = b"\x01", b"\x00"
+"""The server's first answer: forked, or to be started cold, because its code is no longer the code on disk."""
+
+
+def start_cold(module: str, arguments: list[str]) -> None:
+    """Become the process that the worker would have started itself."""
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606  # no shell is the point
+
 
 def main(arguments: list[str]) -> int:
     """Exit status of the child; 128 + N where signal N ended it, as shells say it."""
@@ -20,13 +28,15 @@ def main(arguments: list[str]) -> int:
     try:
         connection.connect(path)
     except OSError:
-        os.execv(sys.executable, [sys.executable, "-m", module, *rest])  # noqa: S606  # no shell is the point
+        start_cold(module, rest)
     for number in PASSED_ON:
         signal.signal(number, lambda received, _frame: connection.sendall(bytes([received])))
     folder = os.getcwd()  # noqa: PTH109  # importing pathlib would double the time a start takes
     request = json.dumps({"module": module, "arguments": rest, "environment": dict(os.environ), "folder": folder}).encode()
     socket.send_fds(connection, [len(request).to_bytes(4, "big")], [sys.stdout.fileno(), sys.stderr.fileno()])
     connection.sendall(request)
+    if connection.recv(1) == COLD:
+        start_cold(module, rest)
     answer = connection.recv(1)
     # An empty answer: the server died, and its children with it.
     return answer[0] if answer else 128 + signal.SIGKILL

@@ -1,7 +1,9 @@
 """The warm server: `python -m pratique.warm.server SOCKET MODULE [MODULE …]` imports the modules, then forks on request.
 
-It stays single-threaded, because a fork copies only the thread that forks and would leave the others' locks held:
-a module that starts a thread on import is refused at start. A child dies with its launcher, and with this server.
+Where a file of its own code has changed since, it has the run started cold and imports anew, so that a run never
+mixes two versions. It stays single-threaded, because a fork copies only the thread that forks and would leave the
+others' locks held: a module that starts a thread on import is refused at start. A child dies with its launcher, and
+with this server.
 The socket is the owner's alone (mode 0600): whoever may connect may run code as this user.
 """
 
@@ -23,6 +25,8 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
+from pratique.warm.launch import COLD, WARM
+
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of linux/prctl.h."""
 _MAX_REQUEST = 4 * 1024 * 1024
@@ -33,6 +37,7 @@ class WarmServer:
 
     def __init__(self, path: Path) -> None:
         self._children: dict[int, socket.socket] = {}
+        self._sources = _sources()
         self._selector = selectors.DefaultSelector()
         path.unlink(missing_ok=True)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -69,6 +74,10 @@ class WarmServer:
         except (OSError, ValueError):
             connection.close()
             return
+        if self._sources != _sources():
+            self._decline(connection, descriptors)
+            return
+        connection.sendall(WARM)
         child = os.fork()
         if child == 0:
             self._become(request, descriptors)
@@ -76,6 +85,17 @@ class WarmServer:
             os.close(descriptor)
         self._children[child] = connection
         self._selector.register(connection, selectors.EVENT_READ, data=child)
+
+    def _decline(self, connection: socket.socket, descriptors: list[int]) -> None:
+        """Have this one started cold; import anew as soon as no child needs its signals passed on."""
+        connection.sendall(COLD)
+        connection.close()
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if not self._children:
+            print("the code has changed: importing it again", flush=True)  # noqa: T201  # its output is a log
+            self._listener.close()
+            os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])  # noqa: S606  # itself
 
     def _pass_on(self, child: int) -> None:
         connection = self._children[child]
@@ -123,6 +143,19 @@ class WarmServer:
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(status)
+
+
+def _sources() -> dict[str, int]:
+    """When each file was changed that an imported module came from, installed packages left out: those do not change alone."""
+    files = {getattr(module, "__file__", None) for module in tuple(sys.modules.values())}
+    found = {}
+    for file in files:
+        if file and "site-packages" not in file and not file.startswith(sys.base_prefix):
+            try:
+                found[file] = os.stat(file).st_mtime_ns  # noqa: PTH116  # asked for every run
+            except OSError:
+                found[file] = 0
+    return found
 
 
 def _receive(connection: socket.socket) -> tuple[dict[str, object], list[int]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,11 +32,20 @@ def test_an_engine_that_answers_is_taken_and_nothing_is_started(engine: str, fol
     assert processes.running(NAME) is None
 
 
-def test_an_engine_is_started_where_none_answers_found_again_and_ended(folder: Path) -> None:
+@pytest.fixture
+def bridge() -> Iterator[str]:
+    """A bridge of the test's own: an engine told to use none would take away `docker0`, which is the machine's."""
+    name = f"prtest-{uuid.uuid4().hex[:6]}"
+    subprocess.run(["ip", "link", "add", "name", name, "type", "bridge"], check=True)
+    yield name
+    subprocess.run(["ip", "link", "delete", name], check=True)
+
+
+def test_an_engine_is_started_where_none_answers_found_again_and_ended(folder: Path, bridge: str) -> None:
     processes, socket = Processes(folder / "processes"), folder / "engine.sock"
     # Beside the machine's own engine: nothing of its network may be touched, and nothing below /var.
     options = (
-        "--bridge=none",
+        f"--bridge={bridge}",
         "--iptables=false",
         "--ip-forward=false",
         f"--exec-root={folder / 'run'}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -30,7 +31,10 @@ def socket(tmp_path: Path) -> Iterator[Path]:
     (tmp_path / "child.py").write_text(CHILD)
     path = tmp_path / "warm.sock"
     processes = Processes(tmp_path / "processes")
-    processes.start("warm", [sys.executable, "-m", "pratique.warm.server", str(path), "json"], ready=path.exists)
+    (tmp_path / "preloaded.py").write_text("VALUE = 1")
+    command = [sys.executable, "-m", "pratique.warm.server", str(path), "preloaded"]
+    environment = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    processes.start("warm", command, ready=path.exists, environment=environment)
     yield path
     processes.stop("warm")
 
@@ -53,10 +57,12 @@ def _waiting(socket: Path) -> tuple[subprocess.Popen[str], psutil.Process]:
 
 
 def _gone(process: psutil.Process) -> bool:
-    end = time.monotonic() + 10
-    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
-        if time.monotonic() > end:
-            return False
+    with contextlib.suppress(psutil.NoSuchProcess):
+        # A zombie has ended, too: it waits for its parent to ask how.
+        end = time.monotonic() + 10
+        while process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > end:
+                return False
     return True
 
 
@@ -107,6 +113,16 @@ def test_without_a_server_the_start_is_cold_and_works_as_well(tmp_path: Path) ->
     output, _ = (launcher := _launch(tmp_path / "no.sock", "a")).communicate(timeout=60)
     assert "arguments a colour blue" in output
     assert launcher.returncode == 7
+
+
+def test_a_run_after_a_change_of_the_code_has_the_new_code_and_the_server_imports_anew(socket: Path) -> None:
+    (socket.parent / "child.py").write_text("import preloaded; print(preloaded.VALUE)")
+    assert _launch(socket).communicate(timeout=60)[0] == "1\n"
+    (socket.parent / "preloaded.py").write_text("VALUE = 'changed'")
+    assert _launch(socket).communicate(timeout=60)[0] == "changed\n", "started cold"
+    log = Processes(socket.parent / "processes").log("warm")
+    assert "importing it again" in log.read_text()
+    assert _launch(socket).communicate(timeout=60)[0] == "changed\n", "cold or warm, as quick as the server was"
 
 
 def test_the_socket_is_the_owners_alone(socket: Path) -> None:
