@@ -7,7 +7,7 @@ BIN := .venv/bin
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
 
-.PHONY: help quickstart test lint types unit up down status bench clean
+.PHONY: help quickstart test lint types unit up down status bench-delivery clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ down: ## Stop the local stack
 status: ## Say what of the local stack runs
 	$(BIN)/pratique status
 
+bench-delivery: system environment-test .tools/bench/bin/cosign .tools/bench/bin/aws ## Pratique beside a shell script that does the same work
+	PATH="$(CURDIR)/.tools/bench/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
+
 clean: ## Stop the local stack and forget its data
 	-$(BIN)/pratique down
 	rm -rf .pratique
@@ -61,3 +64,10 @@ environment-test: $(UV)
 	@python3 -m venv .tools 2>/dev/null || { \
 	  echo "python3 -m venv failed: on Debian, install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet uv==$(UV_VERSION)
+
+# The peers of the benchmarks, in a place of their own: neither belongs to the pipeline.
+.tools/bench/bin/cosign:
+	GOBIN=$(CURDIR)/.tools/bench/bin go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+
+.tools/bench/bin/aws: $(UV)
+	UV_TOOL_DIR=$(CURDIR)/.tools/bench/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/bench/bin $(UV) tool install --quiet awscli==1.46.3
