@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import stamina
+from stamina.instrumentation import RetryDetails, set_on_retry_hooks
 
+from pratique.cli.output import complaints
 from pratique.errors import Transient
 
 T = TypeVar("T")
@@ -17,7 +19,13 @@ ATTEMPTS, WITHIN = 6, 30.0
 
 def patiently(ask: Callable[[], T]) -> T:
     """The answer, asked for again where it could not be had now; `ask` must be harmless twice."""
+    set_on_retry_hooks([_tell])
     for attempt in stamina.retry_context(on=Transient, attempts=ATTEMPTS, timeout=WITHIN):
         with attempt:
             return ask()
     raise AssertionError("unreachable: the last attempt answers or raises")
+
+
+def _tell(details: RetryDetails) -> None:
+    # Left to itself, stamina writes the name of an event, which says nothing to a person.
+    complaints.print(f"{details.caused_by}; asking again", markup=False)
