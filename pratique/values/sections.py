@@ -103,7 +103,7 @@ class WorkloadSection(Value):
     port: int = Field(ge=1, le=65535)
     """The port the service listens on inside its container."""
     publish: int = Field(default=0, ge=0, le=65535)
-    """The port on the target host; 0 lets the engine pick one, which then stays."""
+    """The port on the target host; 0 picks a free one, which then stays."""
     command: tuple[Text, ...] = ()
     """Instead of the image's own command; taken as it is, without a shell and without placeholders."""
     variables: dict[VariableName, Text] = Field(default_factory=dict)
