@@ -6,6 +6,7 @@ Known to it are the values of this process only, so it is a net and not the rule
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from urllib.parse import quote
@@ -20,9 +21,10 @@ _lock = threading.Lock()
 
 
 def remember(secret: str) -> None:
-    """Replace this value from now on, also in its spellings inside URLs and `repr` texts."""
+    """Replace this value from now on, also in its spellings inside URLs, JSON and `repr` texts."""
+    in_json = (json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
     with _lock:
-        _known.update(form for form in (secret, quote(secret, safe=""), repr(secret)[1:-1]) if len(form) >= SHORTEST)
+        _known.update(form for form in (secret, quote(secret, safe=""), repr(secret)[1:-1], *in_json) if len(form) >= SHORTEST)
 
 
 def scrub(text: str) -> str:

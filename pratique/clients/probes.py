@@ -17,6 +17,7 @@ from datetime import timedelta
 import httpx
 
 from pratique.errors import Refused, Transient
+from pratique.scrub import scrub
 from pratique.values.checks import Check, CheckResult, CommandProbe, HttpProbe
 from pratique.values.placeholders import COMMIT
 
@@ -123,6 +124,6 @@ def _tcp(address: str, timeout: timedelta) -> Seen:
 
 
 def _one_line(text: str) -> str:
-    """The beginning of a text, on one line."""
-    line = " ".join(text.split())
+    """The beginning of a text, on one line; secrets are replaced first, which folded or cut off would not be known again."""
+    line = " ".join(scrub(text).split())
     return line if len(line) <= _SHOWN else f"{line[:_SHOWN]}…"

@@ -14,6 +14,7 @@ import pytest
 from pratique.clients.probes import run_checks
 from pratique.errors import Refused, Transient
 from pratique.local.process import free_port
+from pratique.scrub import remember
 from pratique.values.checks import Check, CheckResult
 
 COMMIT = "c0ffee" + "0" * 34
@@ -149,6 +150,18 @@ def test_of_a_huge_body_only_the_beginning_is_looked_at_and_little_is_shown(serv
     result = run_one(server.address, check(timeout=5, deadline=0.1, http={"path": "/", "contains": "needle"}))
     assert not result.passed
     assert len(result.detail) < 400
+
+
+@pytest.mark.parametrize("before", ["", "x" * 190])
+def test_a_secret_in_an_answer_is_replaced_before_the_answer_is_folded_and_cut_off(
+    server: Server, before: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pratique.scrub._known", set())
+    remember("first c4n4ry  second c4n4ry")
+    server.answers["/"] = [say(500, f"{before}first c4n4ry  second c4n4ry")]
+    result = run_one(server.address, check(deadline=0.1, http={"path": "/"}))
+    assert "first" not in result.detail
+    assert "c4n4ry" not in result.detail
 
 
 def test_a_port_that_accepts_passes_and_one_that_is_closed_fails(server: Server) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+
 import pytest
 
 from pratique import scrub as module
@@ -24,6 +26,13 @@ def test_its_spelling_in_a_url_and_in_a_repr_is_replaced_too() -> None:
     remember("c4n4ry/v&lue\n")
     assert "c4n4ry" not in scrub("https://user:c4n4ry%2Fv%26lue%0A@host")
     assert "c4n4ry" not in scrub(repr("c4n4ry/v&lue\n"))
+
+
+def test_its_spelling_in_json_is_replaced_too() -> None:
+    secret = 'c4n4ry"v\\lué'
+    remember(secret)
+    assert "c4n4ry" not in scrub(json.dumps({"value": secret}))
+    assert "c4n4ry" not in scrub(json.dumps({"value": secret}, ensure_ascii=False))
 
 
 def test_a_secret_inside_a_longer_one_leaves_no_rest() -> None:

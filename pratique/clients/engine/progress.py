@@ -39,7 +39,8 @@ class Progress:
 
         Asking again helps only where the engine could not fetch a base image; a step that ran and failed fails again.
         """
-        said = self._redact(" ".join(words.split()))
+        # Redacted before it is folded into one line, in which a secret with white space would not be known again.
+        said = " ".join(self._redact(words).split())
         image = f"{self._build.service}: image {self._build.section.name} of commit {self._build.commit.short}"
         error = verdict(f"build {image}", said)
         if isinstance(error, Transient) and _FETCHES.search(f"{self._step} {said}"):

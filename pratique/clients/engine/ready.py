@@ -32,16 +32,18 @@ def await_ready(engine: DockerClient, container: Container, section: WorkloadSec
         state = container.attrs["State"]
         if state["Status"] != "running" or container.attrs["RestartCount"] > 0:
             raise Refused(f"{container.name} ended with status {state['ExitCode']}; {_last_words(container, redact)}")
-        problem = _problem(engine, container, section, time.monotonic() - begin)
+        problem = _problem(engine, container, section, time.monotonic() - begin, redact)
         if not problem:
             return
         if time.monotonic() > end:
             limit = f"{section.ready_within.total_seconds():g} s"
-            raise Refused(f"{container.name} was not ready within {limit}: {redact(problem)}; {_last_words(container, redact)}")
+            raise Refused(f"{container.name} was not ready within {limit}: {problem}; {_last_words(container, redact)}")
         time.sleep(_PAUSE)
 
 
-def _problem(engine: DockerClient, container: Container, section: WorkloadSection, seconds: float) -> str:
+def _problem(
+    engine: DockerClient, container: Container, section: WorkloadSection, seconds: float, redact: Callable[[str], str]
+) -> str:
     """Why it is not ready; empty where it is."""
     # The engine knows of a health check of the image's own, too.
     health = container.attrs["State"].get("Health", {}).get("Status")
@@ -52,8 +54,9 @@ def _problem(engine: DockerClient, container: Container, section: WorkloadSectio
             status, output = execute_in(engine, str(container.id), section.healthcheck.command, section.healthcheck.timeout)
         except (Refused, Transient) as error:
             # It may be ending at this very moment, which the next look at it will show.
-            return f"its health check could not be run: {error}"
-        return f"its health check ended with status {status}: {' '.join(output.split())}" if status else ""
+            return f"its health check could not be run: {redact(str(error))}"
+        # Redacted before it is folded into one line, in which a secret with white space would not be known again.
+        return f"its health check ended with status {status}: {' '.join(redact(output).split())}" if status else ""
     if health:
         return f"its health is {health!r}"
     return "" if seconds >= min(_STABLE, section.ready_within.total_seconds()) else "it has just been started"
