@@ -13,6 +13,7 @@ from tasks.parameters import EnvironmentName, ReleaseDigest, RequestedBy, Servic
 from tasks.promotions import falling_back, grant, keep, locked, recorded
 from tasks.releases import read_release
 from tasks.reports import label_run, report_plan, report_promotion
+from tasks.workloads import require_secrets
 
 
 @flow(name="promote", flow_run_name="{service} → {environment}")
@@ -32,6 +33,7 @@ async def promote(
             await report_plan(stored, place, changes)
             if changes.is_empty and before is not None and before.stored == stored:
                 return await keep(passage, before, changes)
+            await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
                 address = await establish(stored, place, passage.lease.fence)
             return await report_promotion(await grant(passage, address))

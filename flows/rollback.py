@@ -12,6 +12,7 @@ from tasks.parameters import EarlierRelease, EnvironmentName, Reason, RequestedB
 from tasks.promotions import falling_back, grant, locked, recorded
 from tasks.releases import read_release
 from tasks.reports import label_run, report_promotion
+from tasks.workloads import require_secrets
 
 
 @flow(name="rollback", flow_run_name="{service} ← {environment}")
@@ -31,6 +32,7 @@ async def rollback(
         await decide_rollback(stored, place)
         async with locked(promotion, stored, place) as passage:
             before = await look(place)
+            await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
                 address = await establish(stored, place, passage.lease.fence)
             return await report_promotion(await grant(passage, address, reason))

@@ -1,14 +1,13 @@
 """What every task has in common, said once.
 
 * Its body is an ordinary function and runs in a thread, so that the flow's own loop keeps its heartbeats and its lease.
-* A cancelled task is waited for: its thread cannot be stopped, and a lock given back before it ends would protect nothing.
+* A cancelled task ends when its thread does ([threads](../pratique/pipeline/threads.py)).
 * What leaves it holds no secret: failures are scrubbed, results are not persisted.
 * Its state is not remembered by Prefect: each body looks first and does nothing where all is done, which a cache cannot know.
 """
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from collections.abc import Awaitable, Callable
 from typing import ParamSpec, TypeVar, cast
@@ -17,6 +16,7 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
 from pratique.errors import Refused, Transient, Waiting
+from pratique.pipeline.threads import in_thread
 from pratique.scrub import scrub
 from tasks._retries import RetryPolicy
 
@@ -35,7 +35,7 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
         @functools.wraps(body)
         async def run(*arguments: P.args, **named: P.kwargs) -> R:
             guarded = functools.partial(_without_secrets, functools.partial(body, *arguments, **named))
-            return await _finished(asyncio.to_thread(guarded))
+            return await in_thread(guarded)
 
         made = task(
             name=body.__name__.replace("_", "-"),
@@ -55,15 +55,6 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
 def tell(line: str) -> None:
     """Write a line to the run's log, where people follow it."""
     get_run_logger().info(scrub(line))
-
-
-async def _finished(work: Awaitable[R]) -> R:
-    thread = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(thread)
-    except asyncio.CancelledError:
-        await asyncio.wait([thread])
-        raise
 
 
 def _without_secrets(body: Callable[[], R]) -> R:

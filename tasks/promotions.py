@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
-from pratique.errors import FenceLost, Refused, Transient, Waiting
+from pratique.errors import Exhausted, FenceLost, Refused, Transient
+from pratique.pipeline.abandoned import end_abandoned
 from pratique.pipeline.lock import Keeper, take_lock
+from pratique.pipeline.threads import in_thread
 from pratique.scrub import scrub
 from pratique.values.environment import Environment, environment_of
 from pratique.values.passage import Passage
@@ -49,6 +51,8 @@ def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested
     with clients().ledger() as ledger:
         ledger.record_release(stored)
         ledger.begin(promotion)
+    for abandoned in end_abandoned(clients(), promotion.service, promotion.environment):
+        tell(f"promotion {abandoned.id} is recorded as abandoned: {abandoned.reason}")
     return promotion
 
 
@@ -72,12 +76,14 @@ def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
 @step("end the promotion as {state}", RETRY_LEDGER)
 def end(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
     """The promotion as it ended."""
+    return _ended(promotion, state, reason)
+
+
+@step("hold {passage.environment.name}", RETRY_LEDGER)
+def hold(passage: Passage) -> None:
+    """Return where the environment is still held; `FenceLost` where somebody else has taken it over."""
     with clients().ledger() as ledger:
-        present = ledger.promotion(promotion.id)
-        if present.state is not PromotionState.RUNNING:
-            # A successor has taken the lock over and recorded this one as abandoned, which it stays.
-            return present
-        return ledger.finish(promotion.id, state, reason=reason)
+        ledger.renew(passage.lease, clients().settings.ledger.lease)
 
 
 @asynccontextmanager
@@ -93,10 +99,11 @@ async def recorded(
         # Whoever has the lock now has recorded this one as abandoned.
         raise
     except Exception as failure:
-        await end(promotion, PromotionState.FAILED, scrub(str(failure) or repr(failure)))
+        await end(promotion, PromotionState.FAILED, _told(str(failure) or repr(failure), failure))
         raise
-    except BaseException:
-        await asyncio.to_thread(_cancelled, promotion)
+    except BaseException as stop:
+        # No task any more: Prefect ends this run, and gives it half a minute.
+        await in_thread(partial(_ended, promotion, PromotionState.CANCELLED, _told("its run was cancelled", stop)))
         raise
 
 
@@ -111,29 +118,49 @@ async def locked(promotion: Promotion, stored: StoredRelease, environment: Envir
 
 @asynccontextmanager
 async def falling_back(passage: Passage, to: Standing | None, by: Establish) -> AsyncIterator[None]:
-    """Within it a failure brings the environment back to the release `to`; where it held none, the workload is withdrawn."""
+    """Within it a failure brings the environment back to the release `to`; where it held none, the workload is withdrawn.
+
+    So does a cancellation. One that is killed before it has gone back leaves that to the next promotion, as any that is killed.
+    """
     try:
         yield
     except FenceLost:
         raise
-    except Exception as failure:
-        reasons = failure.reasons if isinstance(failure, Refused) else (str(failure) or repr(failure),)
-        tell(f"failed: {'; '.join(reasons)}")
-        raise Refused(*reasons, await _back(passage, to, by)) from failure
+    except Refused as failure:
+        tell(f"refused: {failure}")
+        raise Refused(*failure.reasons, await _back(passage, to, by)) from failure
+    except Transient as failure:
+        tell(f"failed, after asking again: {failure}")
+        raise Exhausted(f"{failure}; {await _back(passage, to, by)}") from failure
+    except BaseException as stop:
+        stop.add_note(await _back(passage, to, by))
+        raise
 
 
 async def _back(passage: Passage, to: Standing | None, by: Establish) -> str:
     name = passage.environment.name
     try:
+        await hold(passage)
         if to is None:
             await withdraw(passage.environment)
             return f"{name} held no release before, so the workload was withdrawn"
         await by(to.stored, environment_of(to.stored.release.manifest, name), passage.lease.fence)
-    except (Refused, Transient, Waiting) as failure:
+    except FenceLost:
+        raise
+    except (Refused, Transient) as failure:
         return f"going back failed as well, so {name} needs a person: {failure}"
     return f"{name} was rolled back to {to.stored.label}"
 
 
-def _cancelled(promotion: Promotion) -> None:
+def _ended(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
     with clients().ledger() as ledger:
-        ledger.finish(promotion.id, PromotionState.CANCELLED, reason="its run was cancelled")
+        present = ledger.promotion(promotion.id)
+        if present.state is not PromotionState.RUNNING:
+            # A later one has gone past it and recorded it as abandoned, which it stays.
+            return present
+        return ledger.finish(promotion.id, state, reason=reason)
+
+
+def _told(what: str, failure: BaseException) -> str:
+    """What happened, and what was noted about it on the way."""
+    return scrub("; ".join([what, *getattr(failure, "__notes__", ())]))

@@ -57,6 +57,10 @@ def _require_completed(environment: str, run: Run, page: str) -> None:
             return
         case "Transient":
             raise Exhausted(f"{environment}: {run.message} ({page})")
+        case "Crashed":
+            raise Exhausted(
+                f"{environment}: its run was killed; deliver again, and it goes on from there: {run.message} ({page})"
+            )
         case "Waiting":
             raise Waiting(f"{environment}: {run.message} ({page})")
         case "Refused" | "Invalid":

@@ -15,6 +15,12 @@ from tasks._retries import RETRY_WORKLOAD
 from tasks._step import step, tell
 
 
+@step("read the secrets of {environment.name}", RETRY_WORKLOAD)
+def require_secrets(environment: Environment) -> None:
+    """Return when every secret of the workload can be read; refused with every one that cannot, before anything is changed."""
+    clients().read_secrets(environment.workload.secrets)
+
+
 @step("deploy to {environment.name}", RETRY_WORKLOAD)
 def deploy(stored: StoredRelease, environment: Environment, outputs: Mapping[str, Mapping[str, str]], fence: int) -> str:
     """The address at which the release serves, traffic switched to it."""

@@ -40,5 +40,7 @@ STATE_CODES = {
     "Cancelled": ExitCode.REFUSED,
     "Waiting": ExitCode.WAITING,
     "Transient": ExitCode.TRANSIENT,
+    # Its process was killed, or its machine: run again, it goes on.
+    "Crashed": ExitCode.TRANSIENT,
 }
 """By the name of a flow run's final state; any other name is a bug's."""

@@ -241,7 +241,7 @@ class Ledger(Protocol):
         ...
 
     def finish(self, promotion_id: str, state: PromotionState, *, reason: str = "", address: str = "") -> Promotion:
-        """Record how it ended; a promotion that has ended keeps its first ending (refused when they differ)."""
+        """Record how it ended, its lock given back; it keeps its first ending (another one is refused)."""
         ...
 
     def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
@@ -272,8 +272,7 @@ class Ledger(Protocol):
         """The lock of the promotion's environment, or None while another holds it or is before it in the queue.
 
         None is a place in the queue, first come first served; one that has not asked again for twice `duration` is passed.
-        Taking over from a holder whose lease has run out marks that holder's promotion `abandoned`, and so does passing one
-        in the queue: neither process is there any more, or it is too late.
+        Taking over from a holder whose lease has run out, or passing one, marks that one's promotion `abandoned`.
         A promotion that holds the lock already gets it under a new fence, so that an earlier process of it is shut out.
         """
         ...

@@ -32,6 +32,7 @@ class Run(BaseModel):
     state_type: str | None = None
     state_name: str | None = None
     state: dict[str, Any] | None = Field(default=None, repr=False)
+    state_id: str | None = None
     tags: tuple[str, ...] = ()
     start_time: datetime | None = None
     end_time: datetime | None = None
@@ -39,6 +40,9 @@ class Run(BaseModel):
     """Seconds."""
     flow_run_id: str | None = None
     """Of a task run: the flow run it belongs to."""
+    parent_task_run_id: str | None = None
+    """Of a sub-flow's run: the task run that stands for it in the flow run it is part of."""
+    work_pool_name: str | None = None
 
     @property
     def message(self) -> str:
@@ -85,6 +89,17 @@ class Prefect:
         body = {"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}, "limit": 200}
         return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
 
+    def parent(self, run: Run) -> Run | None:
+        """The flow run that a sub-flow's run is part of; None for one that is not."""
+        if run.parent_task_run_id is None:
+            return None
+        return self.run(Run.read(self._ask("GET", f"/task_runs/{run.parent_task_run_id}")).flow_run_id or "")
+
+    def unfinished(self) -> tuple[Run, ...]:
+        """The flow runs that have begun and, as far as the server knows, not ended; 200 at most."""
+        begun = {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}
+        return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", {"flow_runs": {"state": begun}}))
+
     def tasks(self, run_ids: Sequence[str]) -> tuple[Run, ...]:
         """The task runs of these flow runs, in the order they were expected to start."""
         body = {
@@ -98,6 +113,14 @@ class Prefect:
     def cancel(self, run_id: str) -> None:
         """Ask the run to end; its worker does it."""
         self._ask("POST", f"/flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
+
+    def crash(self, run: Run, why: str) -> bool:
+        """Record that the run's process is gone; False where the run has come to another state since it was read."""
+        if self.run(run.id).state_id != run.state_id:
+            return False
+        state = {"type": "CRASHED", "name": "Crashed", "message": why}
+        answer = self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state})
+        return bool(answer["status"] == "ACCEPT")
 
     def answers(self) -> bool:
         """Whether the server is there and ready."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -108,7 +109,7 @@ def start_worker(processes: Processes, stack: PrefectStack, environment: Mapping
     """The warm server and the worker whose runs it starts."""
     settings = {**stack.environment, **environment, "PYTHONPATH": str(stack.checkout)}
     warm = [sys.executable, "-m", "pratique.warm.server", str(stack.socket), *PRELOADED]
-    processes.start("warm", warm, ready=stack.socket.exists, environment=settings, within=120)
+    processes.start("warm", warm, ready=lambda: _forks(stack.socket), environment=settings, within=120)
     work = [_tool("prefect"), "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "local"]
     processes.start("worker", work, ready=lambda: _worker_polls(stack), environment=settings, within=120)
 
@@ -145,6 +146,16 @@ def _create_work_pool(stack: PrefectStack) -> None:
             answer.raise_for_status()
     except httpx.HTTPError as error:
         raise Transient(f"the work pool could not be written: {error}") from None
+
+
+def _forks(path: Path) -> bool:
+    # One that was killed leaves its socket behind, so that there is one says nothing.
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
 
 
 def _worker_polls(stack: PrefectStack) -> bool:

@@ -14,14 +14,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
+from pratique.clients.prefect import open_prefect
 from pratique.local.aws import start_aws
 from pratique.local.engine import ensure_engine, ensure_front_image, remove_all
 from pratique.local.example import seed_secrets
 from pratique.local.openbao import OpenBao, start_openbao
-from pratique.local.prefect import PrefectStack, deploy_flows, start_prefect_server, start_worker
+from pratique.local.orphans import end_orphans
+from pratique.local.prefect import WORK_POOL, PrefectStack, deploy_flows, start_prefect_server, start_worker
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.local.settings_file import write_settings
+from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 
 Log = Callable[[str], None]
@@ -86,6 +89,9 @@ class LocalStack:
             seed_secrets(openbao.result())
             if deploy_flows(prefect):
                 log("deployed the flows")
+            with open_prefect(PrefectSettings(api_url=prefect.api_url)) as api:
+                for run in end_orphans(api, WORK_POOL, watched=self._processes.running("worker") is not None):
+                    log(f"{run.name} had lost its process, and is recorded as crashed")
             log("starting the worker")
             start_worker(self._processes, prefect, {"PRATIQUE_CONFIG": str(self.config)})
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self
 
 from pratique.bootstrap import Clients
 from pratique.clients.ports import Log
 from pratique.errors import FenceLost, Transient, Waiting
+from pratique.pipeline.threads import in_thread
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion
 
@@ -35,7 +37,7 @@ async def take_lock(clients: Clients, promotion: Promotion, log: Log) -> Lease:
     poll, told = FIRST_POLL, ""
     while True:
         try:
-            lease, why = await asyncio.to_thread(_ask, clients, promotion)
+            lease, why = await in_thread(partial(_ask, clients, promotion))
         except Transient as fault:
             lease, why = None, f"the ledger does not answer: {fault}"
         if lease is not None:
@@ -75,13 +77,13 @@ class Keeper:
             if work is not None and isinstance(failure, asyncio.CancelledError):
                 work.uncancel()
             raise self._lost from failure
-        await asyncio.to_thread(self._give_back)
+        await in_thread(self._give_back)
 
     async def _renew(self, work: asyncio.Task[object]) -> None:
         while True:
             await asyncio.sleep(self._duration.total_seconds() / RENEWALS_PER_LEASE)
             try:
-                await asyncio.to_thread(self._renew_once)
+                await in_thread(self._renew_once)
             except Transient:
                 continue
             except FenceLost as lost:

@@ -252,11 +252,11 @@ def test_a_dead_holder_is_taken_over_and_can_write_no_more(ledger: Ledger) -> No
 
 
 def test_taking_over_leaves_an_ending_alone(ledger: Ledger) -> None:
-    ended, _ = holding(ledger, duration=BRIEF)
-    ledger.finish(ended.id, PromotionState.FAILED, reason="its check failed")
+    ended, lease = holding(ledger, duration=BRIEF)
+    ledger.grant(ended.id, lease, "")
     ask_until_given(ledger, begun(ledger))
 
-    assert ledger.promotion(ended.id).state is PromotionState.FAILED
+    assert ledger.promotion(ended.id).state is PromotionState.GRANTED
 
 
 def test_a_lease_that_ran_out_still_counts_until_somebody_takes_over(ledger: Ledger) -> None:
@@ -370,6 +370,18 @@ def test_who_has_ended_waits_no_longer(ledger: Ledger) -> None:
 
     assert [promotion.id for promotion in ledger.queue("hello", "prod")] == [next_one.id]
     assert ledger.acquire(next_one.id, LONG) is not None
+
+
+def test_who_has_ended_holds_the_lock_no_longer(ledger: Ledger) -> None:
+    """As where a cancelled promotion was given the lock while nobody listened any more."""
+    cancelled, lease = holding(ledger)
+    ledger.finish(cancelled.id, PromotionState.CANCELLED)
+
+    assert ledger.holder("hello", "prod") is None
+    with pytest.raises(FenceLost):
+        ledger.renew(lease, LONG)
+    _, next_lease = holding(ledger)
+    assert next_lease.fence == lease.fence + 1
 
 
 def test_of_many_threads_one_holds_the_lock_at_a_time(ledger: Ledger) -> None:

@@ -61,7 +61,10 @@ class FakeLedger:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
             if state in (PromotionState.RUNNING, PromotionState.GRANTED):
                 raise Refused(f"promotion {promotion_id} cannot end as {state} here")
-            self._lock(promotion).waiting.pop(promotion_id, None)
+            lock = self._lock(promotion)
+            lock.waiting.pop(promotion_id, None)
+            if lock.lease is not None and lock.lease.holder == promotion_id:
+                lock.lease = None
             return self._end(promotion, state, reason, address)
 
     def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:

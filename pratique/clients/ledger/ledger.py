@@ -52,7 +52,7 @@ class SqlLedger:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: it is not {state}")
             if state is PromotionState.GRANTED:
                 raise Refused(f"promotion {promotion_id} can only be granted by whoever holds the lock")
-            locking.leave_queue(connection, promotion_id)
+            locking.leave(connection, promotion_id, turn)
             return records.end_promotion(connection, promotion, state, turn.now, reason=reason, address=address)
 
     def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:

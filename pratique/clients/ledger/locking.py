@@ -61,7 +61,7 @@ def acquire(connection: Connection, promotion: Promotion, turn: Turn, duration: 
         for place in ahead:
             reason = f"it stopped asking for the lock, and promotion {promotion.id}, which came later, took it"
             _abandon(connection, turn, place.promotion, reason)
-    leave_queue(connection, promotion.id)
+    _leave_queue(connection, promotion.id)
     lease = Lease(
         service=promotion.service,
         environment=promotion.environment,
@@ -85,8 +85,7 @@ def renew(connection: Connection, lease: Lease, turn: Turn, duration: timedelta)
 def release(connection: Connection, lease: Lease, turn: Turn) -> None:
     """Give the lock back, if it is still this lease's; the fence stays."""
     if _is_newest(lease, turn):
-        where = (locks.c.service == lease.service, locks.c.environment == lease.environment)
-        connection.execute(update(locks).where(*where).values(holder=None, expires_at=None))
+        _free(connection, turn)
 
 
 def require_newest(lease: Lease, turn: Turn) -> None:
@@ -120,9 +119,11 @@ def queue(connection: Connection, service: str, environment: str) -> Sequence[Pr
     return [promotion_of(row) for row in connection.execute(query)]
 
 
-def leave_queue(connection: Connection, promotion_id: str) -> None:
-    """Wait no longer."""
-    connection.execute(delete(waiting).where(waiting.c.promotion == promotion_id))
+def leave(connection: Connection, promotion_id: str, turn: Turn) -> None:
+    """Neither wait for the lock nor hold it any longer."""
+    _leave_queue(connection, promotion_id)
+    if turn.lock.holder == promotion_id:
+        _free(connection, turn)
 
 
 def _keep_place(connection: Connection, promotion: Promotion, at: datetime, duration: timedelta) -> None:
@@ -133,6 +134,10 @@ def _keep_place(connection: Connection, promotion: Promotion, at: datetime, dura
         connection.execute(insert(waiting).values(promotion=promotion.id, **place))
 
 
+def _leave_queue(connection: Connection, promotion_id: str) -> None:
+    connection.execute(delete(waiting).where(waiting.c.promotion == promotion_id))
+
+
 def _ahead_in_queue(connection: Connection, promotion: Promotion) -> Sequence[Row[Any]]:
     """The places of those who came before, whether or not they still ask."""
     here = (waiting.c.service == promotion.service, waiting.c.environment == promotion.environment)
@@ -141,7 +146,7 @@ def _ahead_in_queue(connection: Connection, promotion: Promotion) -> Sequence[Ro
 
 
 def _abandon(connection: Connection, turn: Turn, promotion_id: str, reason: str) -> None:
-    leave_queue(connection, promotion_id)
+    _leave_queue(connection, promotion_id)
     dead = find_promotion(connection, promotion_id)
     if dead is not None and dead.state is PromotionState.RUNNING:
         end_promotion(connection, dead, PromotionState.ABANDONED, turn.now, reason=reason)
@@ -151,6 +156,11 @@ def _write(connection: Connection, lease: Lease) -> None:
     where = (locks.c.service == lease.service, locks.c.environment == lease.environment)
     taken = {"fence": lease.fence, "holder": lease.holder, "expires_at": lease.expires_at}
     connection.execute(update(locks).where(*where).values(taken))
+
+
+def _free(connection: Connection, turn: Turn) -> None:
+    where = (locks.c.service == turn.lock.service, locks.c.environment == turn.lock.environment)
+    connection.execute(update(locks).where(*where).values(holder=None, expires_at=None))
 
 
 def _is_held(turn: Turn) -> bool:

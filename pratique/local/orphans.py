@@ -1,0 +1,45 @@
+"""Flow runs whose process is gone, which Prefect would show as running for ever, and count against the work pool.
+
+A worker records the death of the processes it has started. What it cannot record: its own death together with theirs,
+and the runs of sub-flows, which have no process of their own.
+"""
+
+from __future__ import annotations
+
+import psutil
+
+from pratique.clients.prefect import Prefect, Run
+
+
+def end_orphans(prefect: Prefect, pool: str, *, watched: bool) -> list[Run]:
+    """The runs that were found without a process and are now on record as crashed.
+
+    `watched` says that a worker of the pool is at work: its runs are then its own to judge, for one that it is just
+    about to start has no process either.
+    """
+    crashed = []
+    if not watched:
+        alive = _runs_with_a_process()
+        lost = [run for run in prefect.unfinished() if run.work_pool_name == pool and run.id not in alive]
+        crashed += [run for run in lost if prefect.crash(run, "its process was gone when the local stack came up")]
+    for run in prefect.unfinished():
+        parent = prefect.parent(run)
+        if (
+            parent is not None
+            and parent.is_final
+            and prefect.crash(run, f"the run that it was part of has ended: {parent.name}")
+        ):
+            crashed.append(run)
+    return crashed
+
+
+def _runs_with_a_process() -> set[str]:
+    """The flow runs that some process of this machine works on, by the variable with which Prefect starts each of them."""
+    found = set()
+    for process in psutil.process_iter():
+        try:
+            found.add(process.environ().get("PREFECT__FLOW_RUN_ID", ""))
+        except psutil.Error:
+            # It has ended meanwhile, or is another user's.
+            continue
+    return found
