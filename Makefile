@@ -4,6 +4,8 @@
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
 BIN := .venv/bin
+# As pip does: where a company's proxy speaks TLS with a certificate of its own, the system knows it and uv's own list does not.
+export UV_SYSTEM_CERTS := true
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
 
