@@ -3,6 +3,8 @@
 
 UV_VERSION := 0.13.9
 UV := .tools/bin/uv
+# The machine's own certificates where it has them, so that uv trusts what every other program there trusts.
+SYNC := $(UV) sync --quiet --frozen $(if $(wildcard /etc/ssl/certs/ca-certificates.crt),--system-certs)
 BIN := .venv/bin
 # As pip does: where a company's proxy speaks TLS with a certificate of its own, the system knows it and uv's own list does not.
 export UV_SYSTEM_CERTS := true
@@ -56,10 +58,10 @@ system-test:
 	@deployments/install test
 
 environment: $(UV)
-	@$(UV) sync --quiet --frozen --extra local --no-dev --inexact
+	@$(SYNC) --extra local --no-dev --inexact
 
 environment-test: $(UV)
-	@$(UV) sync --quiet --frozen --all-extras
+	@$(SYNC) --all-extras
 
 # uv comes from PyPI, by the Python that is there.
 .tools/bin/uv:
