@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,7 +54,9 @@ def quickstart() -> None:
     up()
     repository = commit_example(CHECKOUT / "examples" / "hello", _stack().folder / "hello")
     deliver(str(repository), "main", None, no_wait=False, as_json=False)
-    console.print(f"Prefect's UI: {_stack().ui_url}    history: pratique history hello    end: pratique down", markup=False)
+    # Without the environment activated, `make quickstart` leaves nobody with a command `pratique`.
+    program = "pratique" if shutil.which("pratique") else sys.argv[0]
+    console.print(f"Prefect's UI: {_stack().ui_url}    history: {program} history hello    end: {program} down", markup=False)
 
 
 def _stack() -> LocalStack:
