@@ -98,3 +98,14 @@ def test_something_can_be_done_in_between_and_faults_can_be_forgotten(proxy: Fau
         proxy.heal()
         assert client.get("/a").status_code == 200
     assert events == ["before"]
+
+
+def test_a_request_is_told_by_its_body_too_which_still_arrives(proxy: FaultProxy) -> None:
+    events: list[str] = []
+    proxy.before(lambda: events.append("before"), method="POST", body=b"Action=Exec")
+    with httpx.Client(base_url=proxy.url) as client:
+        assert client.post("/a", content=b"Action=List").text.endswith("Action=List")
+        assert events == []
+        assert client.post("/a", content=b"Action=Exec").text.endswith("Action=Exec")
+        assert client.post("/a", content=iter([b"Action", b"=Exec"])).text.endswith("Action=Exec")
+    assert events == ["before"]

@@ -74,8 +74,12 @@ def test_a_registry_that_stays_broken_ends_the_delivery_within_the_bounds_of_its
     before = dev.serves()
     service.edit("pratique.yaml", "  dev: {}", "  dev:\n    retries: {attempts: 3, within: 1m}")
     commit = service.commit("Ask three times at most")
+
+    def break_down() -> None:
+        wires.registry.answer(503, times=1_000_000)
+
     # From the moment on at which everything is decided and nothing is changed yet.
-    wires.vault.before(lambda: wires.registry.answer(503, times=1_000_000) and None, path=f"/kv/data/{service.name}/dev")
+    wires.vault.before(break_down, path=f"/kv/data/{service.name}/dev")
     with Command(stack, "deliver", service.repository, "--through", "dev") as delivery:
         code, output = delivery.ended()
         attempts = delivery.attempts()

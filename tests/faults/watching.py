@@ -31,12 +31,18 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
 
 
 class Gate:
-    """Holds the request that comes to it, as `FaultProxy.before(gate)`, until it is opened."""
+    """Holds a request, as in `FaultProxy.before(gate)`, until it is opened; the first `passing` ones go through."""
 
-    def __init__(self) -> None:
+    def __init__(self, passing: int = 0) -> None:
+        self.requests = passing + 1
+        """How many come to it, the held one among them."""
+        self._left = passing
         self._reached, self._opened = threading.Event(), threading.Event()
 
     def __call__(self) -> None:
+        if self._left:
+            self._left -= 1
+            return
         self._reached.set()
         self._opened.wait(GIVES_UP_AFTER)
 

@@ -50,10 +50,13 @@ class Fault:
     method: str | None
     path: re.Pattern[str]
     times: int
+    body: re.Pattern[bytes] | None = None
     struck: int = field(default=0)
 
-    def strikes(self, method: str, path: str) -> bool:
-        return self.struck < self.times and self.method in (None, method) and self.path.search(path) is not None
+    def strikes(self, handler: _Handler) -> bool:
+        if self.struck >= self.times or self.method not in (None, handler.command) or not self.path.search(handler.path):
+            return False
+        return self.body is None or self.body.search(handler.whole_body()) is not None
 
 
 class FaultProxy:
@@ -110,9 +113,20 @@ class FaultProxy:
         """Reset the connection instead of answering."""
         return self._plan(lambda handler: handler.drop(), method, path, times)
 
-    def before(self, action: Callable[[], None], *, method: str | None = None, path: str = "", times: int = 1) -> Fault:
-        """Do something just before the request is passed on: where a test needs an event in between two requests."""
-        return self._plan(lambda _: action(), method, path, times)
+    def before(
+        self,
+        action: Callable[[], None],
+        *,
+        method: str | None = None,
+        path: str = "",
+        times: int = 1,
+        body: bytes | None = None,
+    ) -> Fault:
+        """Do something just before the request is passed on: where a test needs an event in between two requests.
+
+        `body` is a pattern too, for services that name what is asked for there; the request is then read whole before.
+        """
+        return self._plan(lambda _: action(), method, path, times, body)
 
     def heal(self) -> None:
         """Forget every planned fault."""
@@ -134,15 +148,17 @@ class FaultProxy:
         with self._lock:
             self._seen.clear()
 
-    def _plan(self, act: Callable[[_Handler], bool | None], method: str | None, path: str, times: int) -> Fault:
-        fault = Fault(act, method, re.compile(path), times)
+    def _plan(
+        self, act: Callable[[_Handler], bool | None], method: str | None, path: str, times: int, body: bytes | None = None
+    ) -> Fault:
+        fault = Fault(act, method, re.compile(path), times, re.compile(body) if body is not None else None)
         with self._lock:
             self._faults.append(fault)
         return fault
 
-    def _take(self, method: str, path: str) -> Fault | None:
+    def _take(self, handler: _Handler) -> Fault | None:
         with self._lock:
-            fault = next((fault for fault in self._faults if fault.strikes(method, path)), None)
+            fault = next((fault for fault in self._faults if fault.strikes(handler)), None)
             if fault is not None:
                 fault.struck += 1
             return fault
@@ -190,7 +206,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: `FaultProxy.seen` is the log."""
 
     def handle_any(self) -> None:
-        fault = self.server.proxy._take(self.command, self.path)
+        self._read: bytes | None = None
+        fault = self.server.proxy._take(self)
         if not (fault and fault.act(self)):
             self._relay()
 
@@ -264,7 +281,16 @@ class _Handler(BaseHTTPRequestHandler):
         if chunked and self.command != "HEAD":
             self.wfile.write(b"0\r\n\r\n")
 
+    def whole_body(self) -> bytes:
+        """The request's body, which is then passed on from memory."""
+        if self._read is None:
+            self._read = b"".join(self._body())
+        return self._read
+
     def _body(self) -> Iterator[bytes]:
+        if self._read is not None:
+            yield from filter(None, [self._read])
+            return
         if self._chunked(self.headers.get("Transfer-Encoding")):
             while size := int(self.rfile.readline().split(b";")[0], 16):
                 yield self.rfile.read(size)
