@@ -95,10 +95,9 @@ async def recorded(
     try:
         with patience(environment.retries):
             yield promotion
-    except FenceLost:
-        # Whoever has the lock now has recorded this one as abandoned.
-        raise
     except Exception as failure:
+        # Whoever took the lock over has recorded this one as abandoned, and that stays. But a target refuses a fence as well
+        # where the ledger was begun anew, and then nobody else will end it.
         await end(promotion, PromotionState.FAILED, _told(str(failure) or repr(failure), failure))
         raise
     except BaseException as stop:

@@ -43,7 +43,7 @@ def decide(state: WorkloadState, desired: DesiredWorkload, fence: int) -> Deploy
     if fence < state.fence:
         raise FenceLost(
             f"{desired.service} in {desired.environment}: fence {state.fence} has been here and ours is {fence}, so a newer "
-            "promotion holds the environment (where the ledger was begun anew, withdraw the workload first)"
+            "promotion holds the environment (where the ledger was lost or restored, raise its fence: docs/runbook.md)"
         )
 
     serving = state.serving

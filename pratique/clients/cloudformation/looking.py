@@ -34,7 +34,10 @@ class StackState(Value):
         if not written.isdecimal():
             raise Refused(f"stack {self.name}: its tag {FENCE_TAG} is {written!r}, which is no fence: remove the tag")
         if int(written) > fence:
-            raise FenceLost(f"stack {self.name} was changed under fence {written}, and this promotion holds {fence}")
+            raise FenceLost(
+                f"stack {self.name} was changed under fence {written} and ours is {fence}, so a newer promotion holds the "
+                "environment (where the ledger was lost or restored, raise its fence: docs/runbook.md)"
+            )
 
 
 def look(client: CloudFormationClient, name_or_id: str) -> StackState | None:
