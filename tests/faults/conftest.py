@@ -32,6 +32,9 @@ class Wires:
 def service(stack: RunningStack) -> Service:
     """A service of this file's own, whose first commit dev holds."""
     service = Service(stack, f"faults-{uuid.uuid4().hex[:8]}")
+    # Long enough for a test that keeps a connection open; without one it costs no time.
+    service.edit("pratique.yaml", "drain: 2s", "drain: 4m")
+    service.commit("Drain patiently")
     service.delivered("--through", "dev")
     return service
 

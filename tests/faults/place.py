@@ -29,8 +29,12 @@ class Dev:
         with _engine() as engine:
             return self._labelled(engine, role)
 
+    def running(self) -> int:
+        """How many workload containers run."""
+        return sum(container.status == "running" for container in self.containers())
+
     def touch(self, file: str) -> None:
-        """Create a file in every running workload container: what a held step waits for."""
+        """Create a file in every workload container that runs: what a held step waits for."""
         with _engine() as engine:
             for container in self._labelled(engine, WORKLOAD_ROLE):
                 if container.status == "running":

@@ -59,7 +59,7 @@ def deploying_before_the_switch(held: Held) -> Command:
     held.changed("serve", "unset DB_PASSWORD", f"unset DB_PASSWORD\n{WAITS}")
     held.held.callback(held.dev.touch, GO)
     delivery = held.started()
-    eventually(lambda: len(held.dev.containers()) == 2, "the new container is there")
+    eventually(lambda: held.dev.running() == 2, "the new container runs")
     delivery.inside("deploy to dev")
     assert held.dev.serves() == held.before
     return delivery
@@ -67,11 +67,10 @@ def deploying_before_the_switch(held: Held) -> Command:
 
 def deploying_after_the_switch(held: Held) -> Command:
     """Traffic goes to the new container, and a connection keeps the old one."""
-    held.changed("pratique.yaml", "drain: 2s", "drain: 5m")
     held.changed("serve", "unset DB_PASSWORD", f"unset DB_PASSWORD\n{WAITS}")
     address = urlsplit(held.stack.held(held.service.name)["dev"]["address"])
     delivery = held.started()
-    eventually(lambda: len(held.dev.containers()) == 2, "the new container is there")
+    eventually(lambda: held.dev.running() == 2, "the new container runs")
     # Opened as late as can be: the old container does not wait for the rest of a request for ever.
     connection = socket.create_connection((str(address.hostname), address.port or 0))
     held.held.callback(connection.close)
