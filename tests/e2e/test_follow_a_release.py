@@ -94,6 +94,7 @@ def test_the_page_has_commands_and_answers() -> None:
     assert sum(len(step.answer) for step in steps) > 50
 
 
+@pytest.mark.timeout(1800)  # a whole page in one test, and the stack's start may count, too
 def test_every_command_of_the_page_answers_as_the_page_says(shell: Shell) -> None:
     steps = steps_of(PAGE.read_text())
     for step, following in zip(steps, [*steps[1:], None], strict=True):
