@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
+from pratique.clients.pauses import Stopped, pause
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Exhausted, Refused, Waiting
 from pratique.values.promotion import Promotion
@@ -31,7 +30,12 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     with clients().prefect() as prefect:
         run = prefect.start(deployment, parameters, key=key, tags=tags)
         tell(f"{environment}: {prefect.page(run)}")
-        ended = _followed(prefect, run)
+        try:
+            ended = _followed(prefect, run)
+        except Stopped:
+            # Who cancels a delivery means what it has begun as well.
+            prefect.cancel(run.id)
+            raise
         _require_completed(environment, ended, prefect.page(run))
     with clients().ledger() as ledger:
         promotion = ledger.grant_of(service, environment, stored.digest)
@@ -45,7 +49,7 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
 def _followed(prefect: Prefect, run: Run) -> Run:
     poll = FIRST_POLL
     while not run.is_final:
-        time.sleep(poll)
+        pause(poll)
         poll = min(poll * 1.2, SLOWEST_POLL)
         run = prefect.run(run.id)
     return run

@@ -12,10 +12,13 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 
 import httpx
 
+from pratique.clients.pauses import pause
 from pratique.errors import Refused, Transient
 from pratique.scrub import scrub
 from pratique.values.checks import Check, CheckResult, CommandProbe, HttpProbe
@@ -43,7 +46,9 @@ def run_checks(checks: Sequence[Check], address: str, execute: Execute, commit: 
     if not checks:
         return ()
     with ThreadPoolExecutor(max_workers=min(_AT_ONCE, len(checks))) as threads:
-        return tuple(threads.map(lambda check: _run(check, address, execute, commit), checks))
+        # Each in a context of its own, so that a pause in it ends where ours would.
+        works = [partial(copy_context().run, _run, check, address, execute, commit) for check in checks]
+        return tuple(threads.map(lambda work: work(), works))
 
 
 def _run(check: Check, address: str, execute: Execute, commit: str) -> CheckResult:
@@ -55,12 +60,12 @@ def _run(check: Check, address: str, execute: Execute, commit: str) -> CheckResu
         # The last attempt may not outlast the deadline by its own time limit.
         timeout = min(check.timeout, timedelta(seconds=max(end - time.monotonic(), 0.05)))
         passed, detail = _attempt(check, address, execute, commit, timeout)
-        pause = check.interval.total_seconds()
-        if passed or time.monotonic() + pause >= end:
+        interval = check.interval.total_seconds()
+        if passed or time.monotonic() + interval >= end:
             return CheckResult(
                 name=check.name, passed=passed, detail=detail, attempts=attempts, seconds=round(time.monotonic() - begin, 3)
             )
-        time.sleep(pause)
+        pause(interval)
 
 
 def _attempt(check: Check, address: str, execute: Execute, commit: str, timeout: timedelta) -> Seen:

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from pratique.clients.cloudformation.errors import finds_no_changes, message_of
 from pratique.clients.cloudformation.looking import StackState
+from pratique.clients.pauses import pause
 from pratique.decisions.stack_plan import all_parameters, require_sound
 from pratique.errors import Refused, Transient
 from pratique.values._base import Value
@@ -83,7 +84,7 @@ def read(client: CloudFormationClient, change_set_id: str, place: str, *, poll: 
     while (answer := client.describe_change_set(ChangeSetName=change_set_id))["Status"] in _BEING_MADE:
         if time.monotonic() > until:
             raise Transient(f"{place}: its change set is not ready yet")
-        time.sleep(poll)
+        pause(poll)
     stack_id = answer["StackId"]
     if answer["Status"] == "FAILED" and finds_no_changes(answer.get("StatusReason", "")):
         return ChangeSet(id=change_set_id, stack_id=stack_id, listing=NOTHING)

@@ -17,6 +17,7 @@ from pratique.clients.cloudformation.change_sets import NOTHING, ChangeSet
 from pratique.clients.cloudformation.errors import translated
 from pratique.clients.cloudformation.events import EventStream, first_failure
 from pratique.clients.cloudformation.looking import StackState, current, look
+from pratique.clients.pauses import pause
 from pratique.clients.ports import Log
 from pratique.decisions.stack_plan import differences, is_needed, no_need, plan_stack, require_sound
 from pratique.decisions.stack_status import Standing, has_succeeded, remedy, standing
@@ -168,7 +169,7 @@ class CloudFormationStacks:
                 return state
             if time.monotonic() > until:
                 raise Transient(f"{self._place(state.name)} is still {state.status}: asked again, this goes on waiting")
-            time.sleep(self._poll)
+            pause(self._poll)
 
     def _require_unstuck(self, state: StackState) -> None:
         if standing(state.status) is Standing.STUCK:

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from docker.models.containers import Container
 
 from pratique.clients.engine.errors import translated
+from pratique.clients.pauses import pause
 from pratique.errors import Refused, Transient
 from pratique.values._base import Value
 
@@ -56,7 +57,7 @@ def await_loaded(container: Container, since: Mark) -> None:
             raise Refused(f"the front {container.name} did not load its configuration: {' | '.join(complaints) or 'it ended'}")
         if time.monotonic() > end:
             raise Transient(f"the front {container.name} did not say within {_LOADS_WITHIN} s that it has loaded")
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
 
 
 def await_drained(container: Container, within: timedelta) -> bool:
@@ -65,7 +66,7 @@ def await_drained(container: Container, within: timedelta) -> bool:
     while _former_workers([text for _, text in _lines(container, since)]):
         if time.monotonic() > end:
             return False
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
     return True
 
 

@@ -10,6 +10,7 @@ from docker.models.containers import Container
 
 from pratique.clients.engine.errors import translated
 from pratique.clients.engine.execute import execute_in
+from pratique.clients.pauses import pause
 from pratique.errors import Refused, Transient
 from pratique.values.manifest import WorkloadSection
 
@@ -38,7 +39,7 @@ def await_ready(engine: DockerClient, container: Container, section: WorkloadSec
         if time.monotonic() > end:
             limit = f"{section.ready_within.total_seconds():g} s"
             raise Refused(f"{container.name} was not ready within {limit}: {problem}; {_last_words(container, redact)}")
-        time.sleep(_PAUSE)
+        pause(_PAUSE)
 
 
 def _problem(

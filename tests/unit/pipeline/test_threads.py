@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from pratique.clients.pauses import pause
 from pratique.errors import Refused
 from pratique.pipeline.threads import in_thread
 
@@ -50,6 +51,26 @@ async def test_a_cancellation_arrives_after_the_thread_has_ended() -> None:
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert work.order == ["the thread ended", "its waiter went on"]
+
+
+async def test_work_that_looks_again_and_again_ends_at_its_next_pause() -> None:
+    begun = threading.Event()
+    ended: list[str] = []
+
+    def look_for_ever() -> None:
+        try:
+            while True:
+                begun.set()
+                pause(3600)
+        finally:
+            ended.append("the thread ended")
+
+    waiting = asyncio.create_task(in_thread(look_for_ever))
+    await asyncio.to_thread(begun.wait)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert ended == ["the thread ended"]
 
 
 def test_so_it_does_where_the_whole_loop_is_shut_down() -> None:
