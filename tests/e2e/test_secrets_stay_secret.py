@@ -204,7 +204,7 @@ PLACES: dict[str, Look] = {
         (name, f"{done.stdout}\n{done.stderr}".encode()) for name, done in it.answers.items()
     ),
     "what the containers wrote": lambda _, engine: traces.container_logs(engine, NAME),
-    "the images": lambda _, engine: traces.images(engine, NAME),
+    "the images": lambda it, engine: traces.images(engine, it.service.repository),
     "the registry": lambda it, _: traces.files(it.stack.folder / "registry"),
 }
 

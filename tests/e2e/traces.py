@@ -104,16 +104,12 @@ def prefect_api(url: str) -> Iterator[Piece]:
             answer = client.get(following).raise_for_status()
 
 
-def images(engine: DockerClient, service: str) -> Iterator[Piece]:
-    """What the engine says of each image of the service, and the image itself."""
-    for image in engine.images.list():
-        names = [*image.tags, *image.attrs["RepoDigests"]]
-        if any(f"/{service}/" in name for name in names) or image.labels.get("org.opencontainers.image.source", "").endswith(
-            service
-        ):
-            yield f"history of {image.id}", json.dumps(image.history()).encode()
-            yield f"inspection of {image.id}", json.dumps(image.attrs).encode()
-            yield f"archive of {image.id}", b"".join(image.save())
+def images(engine: DockerClient, repository: Path) -> Iterator[Piece]:
+    """What the engine says of each image that was built from the Git repository, and the image itself."""
+    for image in engine.images.list(filters={"label": f"org.opencontainers.image.source={repository}"}):
+        yield f"history of {image.id}", json.dumps(image.history()).encode()
+        yield f"inspection of {image.id}", json.dumps(image.attrs).encode()
+        yield f"archive of {image.id}", b"".join(image.save())
 
 
 def container_logs(engine: DockerClient, service: str) -> Iterator[Piece]:
