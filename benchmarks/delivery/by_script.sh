@@ -29,7 +29,8 @@ for environment in dev staging prod; do
     # infrastructure
     aws cloudformation deploy --no-fail-on-empty-changeset --stack-name "$service-$environment" \
         --template-file "$repository/infrastructure/messages/template.yaml" \
-        --parameter-overrides "Environment=$environment" >/dev/null
+        --parameter-overrides "Environment=$environment" >/dev/null 2>"$WORK/aws" \
+        || grep --quiet "No updates are to be performed" "$WORK/aws" # moto's word for an empty change set
     queue=$(aws cloudformation describe-stacks --stack-name "$service-$environment" \
         --query "Stacks[0].Outputs[?OutputKey=='QueueName'].OutputValue" --output text)
 
