@@ -22,7 +22,7 @@ from tests.contract.promotions import a_promotion, a_release
 from tests.fakes.ledger import FakeLedger
 
 LONG = timedelta(minutes=5)
-BRIEF = timedelta(milliseconds=80)
+BRIEF = timedelta(milliseconds=300)
 """Runs out while a test waits for it."""
 
 

@@ -19,7 +19,7 @@ from pratique.values.promotion import Promotion
 from tests.contract.promotions import a_promotion
 from tests.fakes.ledger import FakeLedger
 
-LEASE = timedelta(milliseconds=60)
+LEASE = timedelta(milliseconds=300)
 
 
 @dataclass
@@ -90,11 +90,11 @@ async def test_the_lease_is_renewed_while_the_work_lasts_and_given_back_after_it
 
 
 async def test_an_outage_shorter_than_the_lease_loses_nothing() -> None:
-    world = OneLedger(lease=timedelta(milliseconds=300))
+    world = OneLedger(lease=timedelta(milliseconds=900))
     promotion = world.begun()
     async with Keeper(world.clients, await take_lock(world.clients, promotion, print)):
         world.outages = 1
-        await asyncio.sleep(0.4)
+        await asyncio.sleep(1.2)
         holder = world.made.holder(promotion.service, promotion.environment)
         assert holder is not None
         assert holder.id == promotion.id
