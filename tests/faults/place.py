@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import docker
+import httpx
 from docker import DockerClient
 from docker.models.containers import Container
 
@@ -43,7 +44,16 @@ class Dev:
 
     def serves(self) -> str:
         """The commit that answers at the environment's address."""
-        return str(self.service.version("dev")["commit"])
+        answer = httpx.get(f"http://{self.address}/version", timeout=30).raise_for_status()
+        return str(answer.json()["commit"])
+
+    @property
+    def address(self) -> str:
+        """Where the environment serves: host and port."""
+        with self.stack.clients() as clients, clients.ledger() as ledger:
+            held = ledger.granted(self.service.name, "dev")
+        assert held is not None, "dev holds nothing"
+        return held.address
 
     def history(self) -> list[Promotion]:
         """The promotions of the service, newest first."""

@@ -6,7 +6,6 @@ import socket
 import sqlite3
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from urllib.parse import urlsplit
 
 import pytest
 
@@ -68,11 +67,11 @@ def deploying_before_the_switch(held: Held) -> Command:
 def deploying_after_the_switch(held: Held) -> Command:
     """Traffic goes to the new container, and a connection keeps the old one."""
     held.changed("serve", "unset DB_PASSWORD", f"unset DB_PASSWORD\n{WAITS}")
-    address = urlsplit(held.stack.held(held.service.name)["dev"]["address"])
+    host, _, port = held.dev.address.partition(":")
     delivery = held.started()
     eventually(lambda: held.dev.running() == 2, "the new container runs")
     # Opened as late as can be: the old container does not wait for the rest of a request for ever.
-    connection = socket.create_connection((str(address.hostname), address.port or 0))
+    connection = socket.create_connection((host, int(port)))
     held.held.callback(connection.close)
     connection.sendall(b"GET /version HTTP/1.1\r\n")
     held.dev.touch(GO)

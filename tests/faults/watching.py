@@ -26,7 +26,7 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
     end = time.monotonic() + GIVES_UP_AFTER
     while not (found := look()):
         assert time.monotonic() < end, f"it did not come to this: {what}"
-        time.sleep(0.05)
+        time.sleep(0.1)
     return found
 
 
