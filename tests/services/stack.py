@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
 import uuid
 from collections.abc import Callable, Iterator
@@ -142,9 +143,10 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """The local stack, up; nothing of it is left afterwards."""
-    running = RunningStack(tmp_path_factory.mktemp("stack"))
+    # Not in pytest's own folder: that of an older session is removed while it still runs, when others start beside it.
+    running = RunningStack(Path(tempfile.mkdtemp(prefix="pratique-stack-")))
     running.local.up(print)
     yield running
     running.local.down(print)
