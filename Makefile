@@ -20,7 +20,7 @@ quickstart: system environment ## Start the local stack and deliver examples/hel
 	$(BIN)/pratique quickstart
 
 test: system-test environment-test lint types ## Lint, types, import rules, and every test on real services
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	deployments/with-engine $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: environment-test ## Style, spelling, import rules
 	$(BIN)/ruff format --check --quiet .
