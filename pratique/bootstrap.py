@@ -49,6 +49,13 @@ class Clients:
         trusted = [signer for place in self.settings.environments.values() for signer in place.trust]
         return tuple(dict.fromkeys(trusted))
 
+    @property
+    def origins(self) -> dict[str, str] | None:
+        """The repository of each service that the settings list; None where they let any repository name any service."""
+        if self.settings.unsafe_any_repository:
+            return None
+        return {name: service.repository for name, service in self.settings.services.items()}
+
     @contextmanager
     def vault(self) -> Iterator[Vault]:
         from pratique.clients.vault import open_vault

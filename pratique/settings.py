@@ -150,6 +150,13 @@ class EnvironmentSettings(Value):
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
 
 
+class ServiceSettings(Value):
+    """What the operator knows of a service."""
+
+    repository: str = Field(min_length=1, max_length=2000)
+    """Where its commits come from, exactly as deliveries name it; no other repository can name the service."""
+
+
 class Settings(BaseSettings):
     """Everything that is configured, in one place, checked at start."""
 
@@ -165,6 +172,10 @@ class Settings(BaseSettings):
     git_cache: Path = Path(".pratique/git")
     """Where repositories are mirrored."""
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
+    services: dict[Name, ServiceSettings] = Field(default_factory=dict)
+    """Every service that may be delivered. None: every delivery is refused."""
+    unsafe_any_repository: bool = False
+    """Let any repository name any service, whatever `services` lists; `pratique up` says so for the local stack alone."""
 
     @classmethod
     def settings_customise_sources(

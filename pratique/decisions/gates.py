@@ -9,6 +9,7 @@ A gate that finds nothing to look at says no.
 from __future__ import annotations
 
 from pratique.decisions.evidence import Gathered
+from pratique.decisions.origin import comes_from_its_repository
 from pratique.decisions.provenance_reasons import provenance_reasons, release_provenance_reasons
 from pratique.values._base import Value
 from pratique.values.decision import Decision, all_of
@@ -25,6 +26,8 @@ class Situation(Value):
 
     stored: StoredRelease
     environment: Environment
+    origins: dict[str, str] | None
+    """The repository that the operator's settings list for each service; None where any may name any."""
     trusted: tuple[Trusted, ...]
     """Whom the operator's settings trust for the environment; the evidence was verified against exactly these."""
     evidence: tuple[Gathered, ...]
@@ -42,6 +45,7 @@ def decide_promotion(situation: Situation) -> Decision:
     return all_of(
         [
             environment_is_known(situation),
+            service_is_from_its_repository(situation),
             somebody_is_trusted(situation),
             everything_is_signed(situation),
             everything_has_provenance(situation),
@@ -55,6 +59,7 @@ def decide_rollback(situation: Situation) -> Decision:
     return all_of(
         [
             environment_is_known(situation),
+            service_is_from_its_repository(situation),
             somebody_is_trusted(situation),
             everything_is_signed(situation),
             everything_has_provenance(situation),
@@ -71,6 +76,12 @@ def environment_is_known(situation: Situation) -> Decision:
     if situation.environment != environment_of(manifest, name):
         return _no(f"environment {name!r} is not as the pratique.yaml of {situation.stored.label} has it: read it afresh")
     return Decision()
+
+
+def service_is_from_its_repository(situation: Situation) -> Decision:
+    """The commit's repository is the one that the operator lists for the service."""
+    release = situation.stored.release
+    return comes_from_its_repository(release.service, release.commit.repository, situation.origins)
 
 
 def somebody_is_trusted(situation: Situation) -> Decision:

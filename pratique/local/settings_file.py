@@ -35,6 +35,8 @@ def write_settings(
         "ledger": {"url": f"sqlite:///{file.parent / 'ledger.db'}", "lease": LEASE},
         "prefect": {"api_url": prefect.api_url},
         "environments": dict.fromkeys(ENVIRONMENTS, place),
+        # Whoever runs the local stack owns everything in it.
+        "unsafe_any_repository": True,
     }
     new = file.with_suffix(".new")
     new.write_text("# Written by `pratique up`; changes made here are lost.\n" + tomli_w.dumps(content))

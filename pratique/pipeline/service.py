@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pratique.bootstrap import Clients
 from pratique.decisions.manifest_reading import read_manifest
 from pratique.decisions.modules import module_folders, require_modules, select_files
+from pratique.decisions.origin import comes_from_its_repository
 from pratique.values.commit import Commit
 from pratique.values.manifest import MANIFEST_FILE, Manifest
 
@@ -21,10 +22,11 @@ class ServiceAtCommit:
 
 
 def service_at(clients: Clients, commit: Commit) -> ServiceAtCommit:
-    """The service at the commit; refused where its manifest and its modules do not fit each other."""
+    """The service at the commit; refused where it is another repository's, or its manifest and its modules do not fit."""
     source = clients.source()
     text = source.file(commit, MANIFEST_FILE)
     manifest = read_manifest(text, f"{MANIFEST_FILE} at {commit.short}")
+    comes_from_its_repository(manifest.service, commit.repository, clients.origins).require()
     files = {MANIFEST_FILE: text}
     for folder in module_folders(manifest):
         found = source.files(commit, folder)

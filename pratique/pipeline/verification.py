@@ -23,6 +23,7 @@ def judge(clients: Clients, stored: StoredRelease, environment: Environment, gat
     situation = Situation(
         stored=stored,
         environment=environment,
+        origins=clients.origins,
         trusted=trusted,
         evidence=evidence,
         upstream=_granted_upstream(clients, stored, environment),
@@ -35,7 +36,9 @@ def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
     environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
-    situation = Situation(stored=stored, environment=environment, trusted=clients.trust, evidence=evidence)
+    situation = Situation(
+        stored=stored, environment=environment, origins=clients.origins, trusted=clients.trust, evidence=evidence
+    )
     return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
 
 

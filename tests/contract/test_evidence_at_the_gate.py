@@ -61,7 +61,9 @@ class Delivery:
         whom = trusted or (self.trusted,)
         evidence = gather(self.registry, OfflineEvidenceVerifier(), self.stored, whom)
         environment = environment_of(self.stored.release.manifest, "dev")
-        return decide_promotion(Situation(stored=self.stored, environment=environment, trusted=whom, evidence=evidence))
+        return decide_promotion(
+            Situation(stored=self.stored, environment=environment, origins=None, trusted=whom, evidence=evidence)
+        )
 
 
 def _in_a_registry(registry: FakeRegistry) -> StoredRelease:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
 from pratique.cli.main import app
-from tests.services.stack import EXAMPLE, RunningStack
+from tests.services.stack import EXAMPLE, RunningStack, Service
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -40,6 +41,21 @@ def test_bad_input_ends_with_one_reason_and_its_code(
     done = stack.pratique(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert said in done.stderr
+
+
+def test_another_repository_cannot_take_a_services_name(stack: RunningStack) -> None:
+    service = Service(stack, "taken")
+
+    def list_the_owner(settings: dict[str, Any]) -> None:
+        settings["unsafe_any_repository"] = False
+        settings["services"] = {"taken": {"repository": "https://git.example.test/owner/taken.git"}}
+
+    with stack.changed_settings(list_the_owner):
+        done = service.deliver("--through", "dev")
+    assert done.returncode == 3, done.stderr
+    assert "comes from https://git.example.test/owner/taken.git by the settings" in " ".join(done.stderr.split())
+    assert "build" not in done.stderr + done.stdout, "it is refused before anything is built"
+    assert stack.read("releases", "taken") == []
 
 
 def test_without_settings_every_command_says_what_to_do(tmp_path: Path, stack: RunningStack) -> None:

@@ -91,6 +91,7 @@ def situation(case: dict[str, Any]) -> Situation:
     return Situation(
         stored=STORED,
         environment=environment,
+        origins=case.get("origins"),
         trusted=(TrustedKey(pem="k"),) if case.get("trusted", True) else (),
         evidence=tuple(gathered(name, found) for name, found in attached.items() if found is not None),
         upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
