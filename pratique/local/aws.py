@@ -22,5 +22,5 @@ def start_aws(processes: Processes, port: int) -> str:
             return False
 
     command = (sys.executable, "-m", "pratique.local.aws_endpoint", "-H", "127.0.0.1", "-p", str(port))
-    processes.start(NAME, command, ready=ready)
+    processes.start(NAME, command, ready=ready, port=port)
     return endpoint

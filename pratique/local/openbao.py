@@ -25,6 +25,7 @@ from contextlib import closing, contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import hvac
 from pydantic import SecretStr
@@ -127,6 +128,7 @@ def start_openbao(processes: Processes, folder: Path, port: int) -> OpenBao:
             NAME,
             [_program(), "server", f"-config={configuration}"],
             ready=lambda: _answers(anonymous),
+            port=urlsplit(address).port,
             environment=_environment(folder, address),
         )
         _initialise(anonymous, folder)

@@ -83,7 +83,7 @@ def start_prefect_server(processes: Processes, stack: PrefectStack) -> None:
     command = [_tool("prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(stack.port)]
     with open_prefect(PrefectSettings(api_url=stack.api_url)) as prefect:
         # The first start creates and migrates its database, half a minute under load.
-        processes.start("prefect", command, ready=prefect.answers, environment=stack.environment, within=180)
+        processes.start("prefect", command, ready=prefect.answers, port=stack.port, environment=stack.environment, within=180)
 
 
 def deploy_flows(stack: PrefectStack) -> bool:

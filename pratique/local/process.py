@@ -67,19 +67,35 @@ class Processes:
         command: Sequence[str],
         *,
         ready: Callable[[], bool],
+        port: int | None = None,
         environment: Mapping[str, str] | None = None,
         within: float = 60,
     ) -> None:
-        """Let it run and answer `ready`: nothing is done where it does already; refused with its last words otherwise."""
+        """Let it run and answer `ready`: nothing is done where it does already; refused with its last words otherwise.
+
+        Where it has a `port`, the process itself must be the one that listens there: another stack that starts at the same
+        moment may have taken the port since it was found free, and would answer in its place.
+        """
         if self.running(name) is None:
             self._spawn(name, command, environment or {})
         end = time.monotonic() + within
-        while not ready():
+        while not (ready() and self._listens(name, port)):
             if self.running(name) is None:
                 raise Refused(f"{name} ended while it started: {self.last_words(name)}")
             if time.monotonic() > end:
                 raise Refused(f"{name} did not answer within {within:.0f} s: {self.last_words(name)}")
             time.sleep(0.1)
+
+    def _listens(self, name: str, port: int | None) -> bool:
+        process = self.running(name)
+        if process is None or port is None:
+            return process is not None
+        try:
+            family = [process, *process.children(recursive=True)]
+            sockets = [found for member in family for found in member.net_connections("inet")]
+        except psutil.NoSuchProcess:
+            return False
+        return any(found.status == psutil.CONN_LISTEN and found.laddr.port == port for found in sockets)
 
     def stop(self, name: str, within: float = 10) -> bool:
         """End it, then what it started, politely first; False where it did not run."""

@@ -49,7 +49,7 @@ def start_registry(
     file = folder / "config.yml"
     # JSON is YAML too.
     file.write_text(json.dumps(configuration(storage, address, login), indent=2))
-    processes.start(name, [program, "serve", str(file)], ready=lambda: answers(address))
+    processes.start(name, [program, "serve", str(file)], ready=lambda: answers(address), port=port)
     return address
 
 

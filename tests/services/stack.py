@@ -143,8 +143,11 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[RunningStack]:
+def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     """The local stack, up; nothing of it is left afterwards."""
+    first = request.session.items[0]
+    grouped = [item.nodeid.endswith("@stack") for item in request.session.items if item.get_closest_marker("xdist_group")]
+    assert "PYTEST_XDIST_WORKER" not in os.environ or all(grouped), f"run with --dist loadgroup: {first.nodeid} has no group"
     # Not in pytest's own folder: that of an older session is removed while it still runs, when others start beside it.
     running = RunningStack(Path(tempfile.mkdtemp(prefix="pratique-stack-")))
     running.local.up(print)

@@ -57,6 +57,23 @@ def test_a_process_that_ends_while_it_starts_is_refused_with_its_last_words(tmp_
         Processes(tmp_path).start("short", command, ready=lambda: False)
 
 
+def test_a_port_that_somebody_else_took_meanwhile_is_not_taken_for_ready(tmp_path: Path) -> None:
+    listen = (
+        "import socket, time\n"
+        "listener = socket.create_server(('127.0.0.1', {}))\n"
+        "print(listener.getsockname()[1], flush=True)\n"
+        "time.sleep(60)"
+    )
+    processes = Processes(tmp_path)
+    first = (sys.executable, "-c", listen.format(0))
+    processes.start("first", first, ready=lambda: processes.log("first").read_text().endswith("\n"))
+    port = int(processes.log("first").read_text())
+    processes.start("first", first, ready=lambda: True, port=port)
+    with pytest.raises(Refused, match=r"second ended while it started: .*in use"):
+        processes.start("second", (sys.executable, "-c", listen.format(port)), ready=lambda: True, port=port)
+    processes.stop("first")
+
+
 def test_children_end_with_their_parent(tmp_path: Path) -> None:
     script = f"import subprocess; subprocess.run({list(SLEEPER)!r})"
     processes = Processes(tmp_path)
