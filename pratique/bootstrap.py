@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pratique.clients.event_ports import Inbox
 from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
@@ -136,6 +137,13 @@ class Clients:
 
         with open_ledger(self.settings.ledger) as ledger:
             yield ledger
+
+    @contextmanager
+    def inbox(self) -> Iterator[Inbox]:
+        from pratique.clients.inbox import open_inbox
+
+        with open_inbox(self.settings.ledger) as inbox:
+            yield inbox
 
     def _registry_credentials(self) -> Credentials | None:
         from pratique.clients.registry import Credentials

@@ -1,6 +1,7 @@
 """What the pipeline asks of each system outside it; one real client and one fake in `tests/fakes/` keep each contract.
 
 Every method raises `Refused` for a no, `Transient` for "ask again", and lets nothing else of its wire library out.
+What events ask for is in `event_ports.py`.
 `Log` receives progress lines meant for people; they never hold a secret.
 """
 

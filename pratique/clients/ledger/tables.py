@@ -4,6 +4,8 @@
     promotions   who moved what where, when, and how it ended
     locks        one row per service and environment: its fence, and who holds it until when
     waiting      the queues before the locks
+    inbox        every event that was accepted, and how it ended
+    lanes        the commit dispatched last of each ref of each repository
 
 `number` is the order in which rows came; it orders history where clocks could not.
 Migrations make the tables; a test compares them with these.
@@ -28,6 +30,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    UniqueConstraint,
 )
 
 METADATA = MetaData(
@@ -125,4 +128,42 @@ waiting = Table(
     _name("environment"),
     Column("expires_at", UtcTime, nullable=False),
     Index(None, "service", "environment", "number"),
+)
+
+inbox = Table(
+    "inbox",
+    METADATA,
+    Column("number", _Number, primary_key=True),
+    Column("forge", String(16), nullable=False),
+    Column("delivery", String(200), nullable=False),
+    # Digests, because what they stand for is too long for an index.
+    Column("fingerprint", String(64), nullable=False, unique=True),
+    Column("lane", String(64), nullable=False),
+    _name("service"),
+    # The event itself: a new field of it needs no migration.
+    Column("document", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("received_at", UtcTime, nullable=False),
+    Column("due_at", UtcTime),
+    Column("attempts", Integer, nullable=False),
+    Column("holder", String(100)),
+    Column("fence", BigInteger, nullable=False),
+    Column("expires_at", UtcTime),
+    Column("run", String(64), nullable=False),
+    Column("run_url", Text, nullable=False),
+    Column("finished_at", UtcTime),
+    UniqueConstraint("forge", "delivery"),
+    Index(None, "state", "number"),
+    Index(None, "lane", "state", "number"),
+    Index(None, "service", "number"),
+    Index(None, "finished_at"),
+)
+
+lanes = Table(
+    "lanes",
+    METADATA,
+    Column("lane", String(64), primary_key=True),
+    Column("commit_id", String(71), nullable=False),
+    Column("dispatched_at", UtcTime, nullable=False),
 )

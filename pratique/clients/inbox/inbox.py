@@ -1,0 +1,112 @@
+"""The inbox in SQL: each method is one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, select, update
+
+from pratique.clients.inbox import queries
+from pratique.clients.ledger.engine import now
+from pratique.clients.ledger.errors import translated
+from pratique.clients.ledger.tables import inbox, lanes
+from pratique.errors import FenceLost, Refused
+from pratique.values.event import Backlog, Claim, Event, EventState, InboxEvent
+
+_AT_ONCE = 5
+"""How often claiming looks again where another dispatcher was faster."""
+
+
+class SqlInbox:
+    """The inbox in one database; use `open_inbox`."""
+
+    def __init__(self, engine: Engine, place: str) -> None:
+        self._engine, self._place = engine, place
+        self._dialect = engine.dialect.name
+
+    def store(self, events: Sequence[Event]) -> Sequence[bool]:
+        insert = queries.INSERT_ONCE[self._dialect]
+        with self._writing() as connection:
+            return [connection.execute(insert, queries.columns_of(event)).first() is not None for event in events]
+
+    def claim(self, holder: str, duration: timedelta) -> Claim | None:
+        for _ in range(_AT_ONCE):
+            # Looked for before anything is locked: where nothing waits, asking every second must not hinder whoever stores.
+            with self._reading() as connection:
+                row = connection.execute(queries.first_due(now(connection))).first()
+            if row is None:
+                return None
+            with self._writing() as connection:
+                expires_at = now(connection) + duration
+                taken = {"holder": holder, "fence": row.fence + 1, "expires_at": expires_at}
+                # The fence is counted up by each claim, and nothing else: whoever finds the one that was read has the turn.
+                mine = (inbox.c.number == row.number, inbox.c.fence == row.fence, inbox.c.state == EventState.WAITING)
+                if connection.execute(update(inbox).where(*mine).values(taken)).rowcount:
+                    return Claim(held=queries.event_of(row), holder=holder, fence=row.fence + 1, expires_at=expires_at)
+        return None
+
+    def finish(
+        self, claim: Claim, state: EventState, *, reason: str = "", commit: str = "", run: str = "", run_url: str = ""
+    ) -> None:
+        if state is EventState.WAITING:
+            raise Refused(f"event {claim.held.number} cannot end as {state}: postpone it")
+        with self._writing() as connection:
+            moment = now(connection)
+            self._give_back(
+                connection,
+                claim,
+                {"state": state, "reason": reason, "run": run, "run_url": run_url, "finished_at": moment},
+            )
+            if commit and state is EventState.STARTED:
+                values = {"lane": claim.held.event.lane, "commit_id": commit, "dispatched_at": moment}
+                connection.execute(queries.REMEMBER_COMMIT[self._dialect], values)
+
+    def postpone(self, claim: Claim, until: datetime, reason: str) -> None:
+        with self._writing() as connection:
+            self._give_back(connection, claim, {"due_at": until, "reason": reason})
+
+    def dispatched(self, event: Event) -> str | None:
+        with self._reading() as connection:
+            return connection.execute(select(lanes.c.commit_id).where(lanes.c.lane == event.lane)).scalar_one_or_none()
+
+    def again(self, number: int) -> InboxEvent:
+        anew = {"state": EventState.WAITING, "reason": "", "due_at": None, "finished_at": None, "attempts": 0}
+        refused = (inbox.c.number == number, inbox.c.state == EventState.REFUSED)
+        with self._writing() as connection:
+            if not connection.execute(update(inbox).where(*refused).values(anew)).rowcount:
+                raise Refused(f"no refused event {number} is in the inbox: `pratique events` lists what is")
+            return queries.event_of(connection.execute(select(inbox).where(inbox.c.number == number)).one())
+
+    def events(self, service: str | None = None, state: EventState | None = None, limit: int = 50) -> Sequence[InboxEvent]:
+        with self._reading() as connection:
+            return [queries.event_of(row) for row in connection.execute(queries.newest(service, state, limit))]
+
+    def backlog(self) -> Backlog:
+        with self._reading() as connection:
+            waiting, oldest = connection.execute(queries.BACKLOG).one()
+        return Backlog(waiting=waiting, oldest=oldest)
+
+    def forget(self, before: datetime) -> int:
+        with self._writing() as connection:
+            ended = (inbox.c.finished_at < before, inbox.c.state != EventState.WAITING)
+            return connection.execute(delete(inbox).where(*ended)).rowcount
+
+    def _give_back(self, connection: Connection, claim: Claim, values: dict[str, Any]) -> None:
+        number = claim.held.number
+        held = (inbox.c.number == number, inbox.c.fence == claim.fence, inbox.c.state == EventState.WAITING)
+        ending = {"attempts": inbox.c.attempts + 1, "holder": None, "expires_at": None, **values}
+        if not connection.execute(update(inbox).where(*held).values(ending)).rowcount:
+            raise FenceLost(f"event {number} is no longer {claim.holder}'s to dispatch: another dispatcher has taken it over")
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with translated(self._place), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield connection
