@@ -18,9 +18,11 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from pratique.errors import Invalid
 from pratique.values._base import Value
-from pratique.values.duration import Duration
+from pratique.values.duration import Duration, Span
+from pratique.values.event import Forge
 from pratique.values.names import Name
 from pratique.values.references import SecretText
+from pratique.values.rules import USUAL_RULES, Rule
 from pratique.values.trust import Trusted
 
 DEFAULT_FILE = Path(".pratique/pratique.toml")
@@ -155,6 +157,43 @@ class ServiceSettings(Value):
 
     repository: str = Field(min_length=1, max_length=2000)
     """Where its commits come from, exactly as deliveries name it; no other repository can name the service."""
+    images: tuple[str, ...] = ()
+    """Repositories of a registry, such as its base image's, whose new tags concern the service."""
+    rules: tuple[Rule, ...] | None = None
+    """Which of its events start what; absent: `webhook.rules`."""
+
+
+Secrets = Annotated[tuple[SecretText, ...], Field(min_length=1, max_length=2)]
+"""The current one, and beside it the next or the last one while they are exchanged."""
+
+
+class WebhookSettings(Value):
+    """The intake of events; a forge without secrets cannot call."""
+
+    secrets: dict[Forge, Secrets] = Field(default_factory=dict)
+    """By which the calls of each forge and registry are authenticated."""
+    secrets_kept: Span = timedelta(seconds=60)
+    """How long they are used before Vault is asked again."""
+    rules: tuple[Rule, ...] = USUAL_RULES
+    """Which events start what, for services that have no rules of their own."""
+    stale_after: Span = timedelta(minutes=5)
+    """How old a call may be whose sender dates it."""
+    largest_body: int = Field(default=4 * 1024**2, ge=1024, le=25 * 1024**2)
+    """Bytes; GitHub sends 25 MiB at the most, for pushes of thousands of commits."""
+    most_waiting: int = Field(default=10_000, ge=1)
+    """Events; beyond it, calls are answered with 503 until some have been dispatched."""
+    rate_per_address: int = Field(default=100, ge=1)
+    """Calls in a second from one address."""
+    rate: int = Field(default=1000, ge=1)
+    """Calls in a second from all."""
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies whose `X-Forwarded-For` is believed."""
+    dispatchers: int = Field(default=2, ge=1, le=32)
+    """Events that are dispatched at once."""
+    lease: Span = timedelta(minutes=2)
+    """How long the dispatch of one event may take before another dispatcher takes it over."""
+    kept: Duration = timedelta(days=90)
+    """How long events that have ended are kept, and so known."""
 
 
 class Settings(BaseSettings):
@@ -174,6 +213,7 @@ class Settings(BaseSettings):
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     services: dict[Name, ServiceSettings] = Field(default_factory=dict)
     """Every service that may be delivered. None: every delivery is refused."""
+    webhook: WebhookSettings = WebhookSettings()
     unsafe_any_repository: bool = False
     """Let any repository name any service, whatever `services` lists; `pratique up` says so for the local stack alone."""
 
