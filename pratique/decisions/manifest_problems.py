@@ -15,6 +15,7 @@ from pratique.decisions.strict_yaml import Document, Unclear, kind_of, path_text
 from pratique.errors import Problem
 from pratique.values.names import NAME_PATTERN
 from pratique.values.problems import KEY, Path
+from pratique.values.recurrence import ZONE_PATTERN
 
 MOST_PROBLEMS = 25
 
@@ -28,6 +29,7 @@ SPELLINGS: Mapping[str, str] = {
     r"^(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})\.(0|[1-9]\d{0,8})$": "write an exact version of three numbers, such as 1.4.0",
     r"^[0-9]{1,10}(?::[0-9]{1,10})?$": "write a numeric user, or user and group, such as 65532:65532",
     r"^/[A-Za-z0-9._/-]+$": "write an absolute path below the root, such as /tmp",
+    ZONE_PATTERN: "write a name of the IANA database, such as Europe/Berlin, or UTC",
     r"^/[^\s\x00-\x1f]*$": "write a path that starts with a slash and holds no space, such as /healthz",
 }
 """What to write where a text does not have the pattern of its field."""

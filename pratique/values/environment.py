@@ -7,8 +7,9 @@ from pratique.values._base import Value
 from pratique.values.checks import Check
 from pratique.values.manifest import Manifest
 from pratique.values.names import Name
-from pratique.values.overlays import EnvironmentSection, WorkloadOverlay, merged
+from pratique.values.overlays import EnvironmentSection, Queue, WorkloadOverlay, merged
 from pratique.values.placeholders import fill
+from pratique.values.recurrence import Recurrence
 from pratique.values.sections import Retries, StackSection, WorkloadSection
 
 
@@ -24,6 +25,9 @@ class Environment(Value):
     """`${environment}` is replaced; `${stack.Output}` still stands, until the stacks are there."""
     checks: tuple[Check, ...]
     retries: Retries
+    windows: tuple[Recurrence, ...] = ()
+    freezes: tuple[Recurrence, ...] = ()
+    queue: Queue = "all"
 
     def stack_name(self, stack: str) -> str:
         """The stack's name at AWS, where one account may hold several services and environments.
@@ -49,6 +53,9 @@ def environment_of(manifest: Manifest, name: str) -> Environment:
         workload=_workload_in(name, manifest.workload, section.workload),
         checks=tuple(checks.values()),
         retries=section.retries or manifest.retries,
+        windows=section.windows,
+        freezes=section.freezes,
+        queue=section.queue,
     )
 
 

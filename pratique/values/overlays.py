@@ -7,7 +7,7 @@ what runs in production is what was tried before it. For the same reason a check
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import Field
 
@@ -15,11 +15,14 @@ from pratique.values._base import Value
 from pratique.values.checks import Check
 from pratique.values.duration import Duration, Span
 from pratique.values.names import Name
+from pratique.values.recurrence import Recurrence
 from pratique.values.references import EnvironmentSecretText
 from pratique.values.sections import Memory, ParameterName, Retries, Text, VariableName
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
+
+Queue = Literal["all", "newest"]
 
 
 class ResourceOverlay(Value):
@@ -65,6 +68,12 @@ class EnvironmentSection(Value):
     checks: tuple[Check, ...] = Field(default=(), max_length=64)
     """Checks in addition to the service's own; one with the same name replaces it."""
     retries: Retries | None = None
+    windows: tuple[Recurrence, ...] = Field(default=(), max_length=16)
+    """When a new release may come here, and the clock then brings the newest one; none: at any time, and by no clock."""
+    freezes: tuple[Recurrence, ...] = Field(default=(), max_length=16)
+    """When no new release may come here, whatever the windows say."""
+    queue: Queue = "all"
+    """Of promotions that wait for each other, `all` have their turn, or only the one of the `newest` release."""
 
 
 def merged(base: dict[Key, Item], overlay: dict[Key, Item | None]) -> dict[Key, Item]:

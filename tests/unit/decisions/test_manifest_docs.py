@@ -10,13 +10,14 @@ import pytest
 from pratique.decisions.manifest_reading import read_manifest
 from pratique.values.environment import environment_of
 from pratique.values.manifest import EnvironmentSection, ImageSection, Manifest, WorkloadOverlay, WorkloadSection
+from pratique.values.recurrence import Recurrence
 
 PAGE = (Path(__file__).parents[3] / "docs/manifest.md").read_text()
 SHOWN = re.findall(r"^```yaml\n(.*?)^```$", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_two_manifests_are_shown() -> None:
-    assert len(SHOWN) == 2
+def test_three_manifests_are_shown() -> None:
+    assert len(SHOWN) == 3
 
 
 @pytest.mark.parametrize("text", SHOWN)
@@ -33,6 +34,6 @@ def test_the_overlay_does_what_its_comments_say() -> None:
 
 
 def test_every_key_is_mentioned() -> None:
-    sections = (Manifest, ImageSection, WorkloadSection, WorkloadOverlay, EnvironmentSection)
+    sections = (Manifest, ImageSection, WorkloadSection, WorkloadOverlay, EnvironmentSection, Recurrence)
     keys = {key for section in sections for key in section.model_fields}
     assert {key for key in keys if f"`{key}`" not in PAGE} == set()

@@ -184,7 +184,7 @@ def test_every_key_is_described_and_every_default_is_in_its_own_spelling() -> No
 
 
 def test_every_pattern_has_words_for_what_to_write() -> None:
-    own = ("vault:", "[0-9]{1,6}")  # references and durations say it themselves
+    own = ("vault:", "[0-9]{1,6}", "2[01]")  # references, durations and local times say it themselves
     patterns = {node["pattern"] for node in nodes(manifest_schema()) if isinstance(node.get("pattern"), str)}
     patterns |= {pattern for node in nodes(manifest_schema()) for pattern in node.get("patternProperties", {})}
     assert {pattern for pattern in patterns if not pattern.startswith(tuple(f"^{start}" for start in own))} == set(SPELLINGS)
