@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import deliveries, local, manifests, readings
+from pratique.cli import deliveries, events, local, manifests, readings
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -51,6 +51,8 @@ for command in (
     readings.releases,
     readings.environments,
     readings.history,
+    events.webhook,
+    events.events,
 ):
     app.command()(command)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from pratique.decisions.addresses import repository_key
 from pratique.decisions.git_names import require_ref
-from pratique.errors import Refused
+from pratique.errors import Invalid, Refused
 from pratique.values._base import Value
 from pratique.values.event import Event, EventKind, Forge
 from pratique.values.heard import Heard
 from pratique.values.rules import Rule
+
+# Repository and tag by the OCI distribution specification 1.1, "Pulling manifests".
+_IMAGE = re.compile(r"[a-z0-9]+(?:[._/-]+[a-z0-9]+)*:[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
 class Listed(Value):
@@ -40,6 +44,8 @@ def admit(forge: Forge, heard: Heard, services: Mapping[str, Listed], at: dateti
         return f"no rule of {name} names this {heard.kind.replace('_', ' ')}"
     if heard.kind is not EventKind.IMAGE:
         require_ref(heard.ref)
+    elif not _IMAGE.fullmatch(heard.ref):
+        raise Invalid("ref", "it is no image's repository and tag", "send it as the registry does")
     return Event(
         forge=forge,
         delivery=heard.delivery,
