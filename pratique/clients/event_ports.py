@@ -35,8 +35,8 @@ class Inbox(Protocol):
         """
         ...
 
-    def postpone(self, claim: Claim, until: datetime, reason: str) -> None:
-        """Give the event back, to be tried again then; those behind it in its lane wait with it. `FenceLost` as above."""
+    def postpone(self, claim: Claim, pause: timedelta, reason: str) -> None:
+        """Give the event back, to be tried again after the pause; its lane waits with it. `FenceLost` as above."""
         ...
 
     def dispatched(self, event: Event) -> str | None:

@@ -110,7 +110,7 @@ class Dispatcher:
     def _postpone(self, claim: Claim, reason: str) -> None:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(claim.held.attempts, 10))
         pause = timedelta(seconds=random.uniform(longest / 2, longest))  # noqa: S311  spreads, and guards nothing
-        self._inbox.postpone(claim, datetime.now(UTC) + pause, reason)
+        self._inbox.postpone(claim, pause, reason)
         self._metrics.postponed.inc()
         _log.warning("event %s waits: %s", claim.held.number, reason)
 

@@ -13,7 +13,8 @@ HELLO = "https://git.example.test/team/hello.git"
 
 
 def a_commit(number: int) -> str:
-    return f"{number:040x}"
+    # Not all zeros, which stand for no commit at all.
+    return f"{number + 1:040x}"
 
 
 def an_event(**fields: Any) -> Event:

@@ -126,7 +126,7 @@ def test_the_same_ref_of_another_repository_is_another_lane(inbox: Inbox) -> Non
 def test_what_is_postponed_waits_with_all_behind_it(inbox: Inbox) -> None:
     first, behind = an_event(), an_event()
     inbox.store([first, behind])
-    inbox.postpone(claimed(inbox), datetime.now(UTC) + BRIEF, "Prefect is down")
+    inbox.postpone(claimed(inbox), BRIEF, "Prefect is down")
     assert inbox.claim("one", LONG) is None
     assert [held.reason for held in inbox.events()] == ["", "Prefect is down"]
 
@@ -145,7 +145,7 @@ def test_a_dead_dispatcher_is_taken_over_and_can_write_no_more(inbox: Inbox) -> 
     with pytest.raises(FenceLost):
         inbox.finish(dead, EventState.STARTED, run="late")
     with pytest.raises(FenceLost):
-        inbox.postpone(dead, datetime.now(UTC), "late")
+        inbox.postpone(dead, BRIEF, "late")
     inbox.finish(heir, EventState.STARTED, run="run")
     with pytest.raises(FenceLost):
         inbox.finish(heir, EventState.REFUSED, reason="twice")

@@ -53,9 +53,9 @@ class FakeInbox:
             if commit and state is EventState.STARTED:
                 self._lanes[claim.held.event.lane] = commit
 
-    def postpone(self, claim: Claim, until: datetime, reason: str) -> None:
+    def postpone(self, claim: Claim, pause: timedelta, reason: str) -> None:
         with self._turn:
-            self._give_back(claim, {"due_at": until, "reason": reason})
+            self._give_back(claim, {"due_at": self._clock() + pause, "reason": reason})
 
     def dispatched(self, event: Event) -> str | None:
         return self._lanes.get(event.lane)

@@ -64,9 +64,9 @@ class SqlInbox:
                 values = {"lane": claim.held.event.lane, "commit_id": commit, "dispatched_at": moment}
                 connection.execute(queries.REMEMBER_COMMIT[self._dialect], values)
 
-    def postpone(self, claim: Claim, until: datetime, reason: str) -> None:
+    def postpone(self, claim: Claim, pause: timedelta, reason: str) -> None:
         with self._writing() as connection:
-            self._give_back(connection, claim, {"due_at": until, "reason": reason})
+            self._give_back(connection, claim, {"due_at": now(connection) + pause, "reason": reason})
 
     def dispatched(self, event: Event) -> str | None:
         with self._reading() as connection:
