@@ -75,4 +75,5 @@ RETRY_SIGNING = RetryPolicy(first_delay=0.5, attempts=6, within=timedelta(minute
 RETRY_INFRASTRUCTURE = RetryPolicy(first_delay=2, attempts=5, within=timedelta(minutes=30))
 RETRY_WORKLOAD = RetryPolicy(first_delay=1, attempts=5, within=timedelta(minutes=5))
 RETRY_LEDGER = RetryPolicy(first_delay=0.2, attempts=8, within=timedelta(minutes=1))
-RETRY_ORCHESTRATOR = RetryPolicy(first_delay=1, attempts=8, within=timedelta(minutes=5))
+RETRY_ORCHESTRATOR = RetryPolicy(first_delay=0.1, attempts=12, within=timedelta(minutes=5))
+# Soon at first: Prefect on SQLite answers 503 to one of two writes at the same moment.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
@@ -15,6 +17,9 @@ from tasks._step import step, tell
 
 FIRST_POLL, SLOWEST_POLL = 0.1, 2.0
 """Seconds between two looks at a run that is followed."""
+
+POLL_SHARE = 0.05
+"""Of the time waited so far: so much later than its end, at the most, an end is seen."""
 
 
 @step("promote to {environment}", RETRY_ORCHESTRATOR)
@@ -31,28 +36,30 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
         run = prefect.start(deployment, parameters, key=key, tags=tags)
         tell(f"{environment}: {prefect.page(run)}")
         try:
-            ended = _followed(prefect, run)
+            return _followed(prefect, run, stored, environment)
         except Stopped:
             # Who cancels a delivery means what it has begun as well.
             prefect.cancel(run.id)
             raise
-        _require_completed(environment, ended, prefect.page(run))
+
+
+def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: str) -> Promotion:
+    """The promotion once the run has granted it: as soon as the ledger says so, which Prefect learns somewhat later."""
+    began = time.monotonic()
     with clients().ledger() as ledger:
-        promotion = ledger.grant_of(service, environment, stored.digest)
-    if promotion is None:
-        raise Refused(
-            f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?"
-        )
-    return promotion
-
-
-def _followed(prefect: Prefect, run: Run) -> Run:
-    poll = FIRST_POLL
-    while not run.is_final:
-        pause(poll)
-        poll = min(poll * 1.2, SLOWEST_POLL)
-        run = prefect.run(run.id)
-    return run
+        while True:
+            granted = ledger.grant_of(stored.release.service, environment, stored.digest)
+            if granted is not None and granted.run_url.endswith(run.id):
+                return granted
+            if run.is_final:
+                _require_completed(environment, run, prefect.page(run))
+                if granted is not None:
+                    return granted
+                raise Refused(
+                    f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?"
+                )
+            pause(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
+            run = prefect.run(run.id)
 
 
 def _require_completed(environment: str, run: Run, page: str) -> None:

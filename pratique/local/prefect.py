@@ -80,7 +80,8 @@ class PrefectStack(Value):
 def start_prefect_server(processes: Processes, stack: PrefectStack) -> None:
     """The server, ready to answer."""
     (stack.folder / "prefect").mkdir(parents=True, exist_ok=True)
-    command = [_tool("prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(stack.port)]
+    program = [sys.executable, str(stack.checkout / "deployments" / "prefect_server.py")]
+    command = [*program, "server", "start", "--host", "127.0.0.1", "--port", str(stack.port)]
     with open_prefect(PrefectSettings(api_url=stack.api_url)) as prefect:
         # The first start creates and migrates its database, half a minute under load.
         processes.start("prefect", command, ready=prefect.answers, port=stack.port, environment=stack.environment, within=180)
