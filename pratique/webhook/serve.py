@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
+from collections.abc import Callable
+from contextlib import nullcontext
 from types import FrameType
 
 import uvicorn
@@ -41,10 +43,9 @@ def serve(clients: Clients, host: str, port: int, *, dispatch: bool) -> None:
             proxy_headers=bool(webhook.proxies),
             forwarded_allow_ips=list(webhook.proxies),
         )
-        if dispatch:
-            with dispatching.running():
-                uvicorn.Server(config).run()
-        else:
+        # uvicorn stops gently and then raises the signal once more, which by itself would end the dispatchers in mid-work.
+        _on_signals(lambda: None)
+        with dispatching.running() if dispatch else nullcontext():
             uvicorn.Server(config).run()
 
 
@@ -53,14 +54,17 @@ def dispatch_only(clients: Clients) -> None:
     _log_plainly()
     with clients.inbox() as inbox:
         dispatching = Dispatching(clients, inbox, Metrics())
-
-        def stop(_signal: int, _frame: FrameType | None) -> None:
-            dispatching.stop()
-
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, stop)
+        _on_signals(dispatching.stop)
         with dispatching.running():
             dispatching.wait()
+
+
+def _on_signals(then: Callable[[], None]) -> None:
+    def told(_signal: int, _frame: FrameType | None) -> None:
+        then()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, told)
 
 
 def _log_plainly() -> None:
