@@ -7,7 +7,7 @@ from pratique.values.environment import environment_of
 from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import look
-from tasks.evidence import decide
+from tasks.evidence import decide, still_open
 from tasks.infrastructure import plan
 from tasks.parameters import EnvironmentName, ReleaseDigest, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, keep, locked, recorded
@@ -28,6 +28,7 @@ async def promote(
     async with recorded("promote", stored, place, requested_by) as promotion:
         await decide(stored, place)
         async with locked(promotion, stored, place) as passage:
+            await still_open(stored, place)
             before = await look(place)
             changes = await plan(stored, place)
             await report_plan(stored, place, changes)

@@ -14,6 +14,7 @@ No message of these ever holds a secret: clients name paths, policies and digest
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple, Self
 
 
@@ -75,4 +76,16 @@ class Exhausted(Transient):
 
 
 class Waiting(Exception):
-    """Not yet: says for what, so that a person reading it knows whether to act."""
+    """Not yet: `reasons` say for what, so that a person reading them knows whether to act."""
+
+    def __init__(self, *reasons: str, until: datetime | None = None) -> None:
+        super().__init__(*reasons)
+        self.until = until
+        """When it may go on, as far as that is known."""
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        return tuple(str(reason) for reason in self.args)
+
+    def __str__(self) -> str:
+        return "; ".join(self.reasons)

@@ -64,6 +64,8 @@ def _without_secrets(body: Callable[[], R]) -> R:
         texts = [scrub(str(part)) for part in known.args]
         if texts == [str(part) for part in known.args]:
             raise
+        if isinstance(known, Waiting):
+            raise Waiting(*texts, until=known.until) from None
         raise type(known)(*texts) from None
     except Exception as unknown:
         if scrub(text := f"{unknown!r} {unknown}") == text:

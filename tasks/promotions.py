@@ -12,7 +12,7 @@ from typing import Literal
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
-from pratique.errors import Exhausted, FenceLost, Refused, Transient
+from pratique.errors import Exhausted, FenceLost, Refused, Transient, Waiting
 from pratique.pipeline.abandoned import end_abandoned
 from pratique.pipeline.lock import Keeper, take_lock
 from pratique.pipeline.threads import in_thread
@@ -24,6 +24,7 @@ from pratique.values.promotion import Promotion, PromotionState, Standing
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_LEDGER, patience
 from tasks._step import step, tell
+from tasks.reports import report_wait
 from tasks.workloads import withdraw
 
 Kind = Literal["promote", "rollback"]
@@ -86,6 +87,16 @@ def hold(passage: Passage) -> None:
         ledger.renew(passage.lease, clients().settings.ledger.lease)
 
 
+@step("let the promotion wait", RETRY_LEDGER)
+def let_wait(promotion: Promotion, reason: str, until: datetime | None) -> Promotion:
+    """The promotion, on record as one whose time has not come; or as superseded, where a newer release waits already."""
+    with clients().ledger() as ledger:
+        present = ledger.promotion(promotion.id)
+        if present.state is not PromotionState.RUNNING:
+            return present
+        return ledger.wait(promotion.id, reason, until)
+
+
 @asynccontextmanager
 async def recorded(
     kind: Kind, stored: StoredRelease, environment: Environment, requested_by: str, why: str = ""
@@ -95,6 +106,15 @@ async def recorded(
     try:
         with patience(environment.retries):
             yield promotion
+    except Waiting as word:
+        if kind == "rollback":
+            await end(promotion, PromotionState.FAILED, str(word))
+            raise
+        waiting = await let_wait(promotion, str(word), word.until)
+        await report_wait(waiting)
+        if waiting.state is PromotionState.SUPERSEDED:
+            raise Refused(waiting.reason) from word
+        raise
     except Exception as failure:
         # Whoever took the lock over has recorded this one as abandoned, and that stays. But a target refuses a fence as well
         # where the ledger was begun anew, and then nobody else will end it.
@@ -109,7 +129,12 @@ async def recorded(
 @asynccontextmanager
 async def locked(promotion: Promotion, stored: StoredRelease, environment: Environment) -> AsyncIterator[Passage]:
     """Within it the promotion holds its environment's lock; a lock lost to another holder ends what stands in it."""
-    lease = await take_lock(clients(), promotion, tell)
+
+    async def told(line: str) -> None:
+        tell(line)
+        await report_wait(promotion, line)
+
+    lease = await take_lock(clients(), promotion, told, environment.queue)
     async with Keeper(clients(), lease):
         tell(f"{promotion.service} in {promotion.environment} is locked, fence {lease.fence}")
         yield Passage(promotion=promotion, stored=stored, environment=environment, lease=lease)

@@ -59,6 +59,15 @@ async def report_promotion(promotion: Promotion) -> Promotion:
     return promotion
 
 
+async def report_wait(promotion: Promotion, why: str = "") -> None:
+    """Why the promotion waits, as an artifact: for its time, as the ledger has it, or `why` it waits for the lock."""
+    await acreate_markdown_artifact(
+        reports.wait_report(promotion, why),
+        key=_key("waiting", promotion.service, promotion.environment),
+        description=f"{promotion.service}: why it waits in {promotion.environment}",
+    )
+
+
 async def report_delivery(stored: StoredRelease, promotions: Sequence[Promotion]) -> list[Promotion]:
     """The promotions, summed up in an artifact with links to their runs."""
     release = stored.release

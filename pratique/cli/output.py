@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from pratique.errors import Refused
+from pratique.errors import Refused, Waiting
 
 WIDE = 240
 """Columns where nobody looks at a terminal: a table in a file or a pipe is cut by its reader, not by us."""
@@ -44,7 +44,7 @@ def show_table(rows: Sequence[Row], *, empty: str) -> None:
 
 def complain(failure: Exception) -> None:
     """One line for each reason."""
-    reasons = failure.reasons if isinstance(failure, Refused) else (str(failure),)
+    reasons = failure.reasons if isinstance(failure, Refused | Waiting) else (str(failure),)
     for reason in reasons:
         complaints.print(f"[red]{type(failure).__name__.lower()}[/red]: {escape(reason)}")
 

@@ -45,6 +45,8 @@ def plan(
                 "reason": found.reason,
                 "allowed": decision.allowed,
                 "refusals": decision.reasons,
+                "waits": [wait.reason for wait in decision.waits],
+                "until": decision.until,
             }
         )
     else:

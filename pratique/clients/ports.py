@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Protocol
 
+from pratique.clients.waiting_list import WaitingList
 from pratique.values._base import Value
 from pratique.values.commit import Commit
 from pratique.values.digest import Digest
@@ -226,7 +227,7 @@ class Stacks(Protocol):
         ...
 
 
-class Ledger(Protocol):
+class Ledger(WaitingList, Protocol):
     """The database of promotions, locks and history."""
 
     def record_release(self, stored: StoredRelease) -> None:
@@ -269,12 +270,13 @@ class Ledger(Protocol):
         """Promotions, newest first."""
         ...
 
-    def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
+    def acquire(self, promotion_id: str, duration: timedelta, *, newest_only: bool = False) -> Lease | None:
         """The lock of the promotion's environment, or None while another holds it or is before it in the queue.
 
         None is a place in the queue, first come first served; one that has not asked again for twice `duration` is passed.
         Taking over from a holder whose lease has run out, or passing one, marks that one's promotion `abandoned`.
         A promotion that holds the lock already gets it under a new fence, so that an earlier process of it is shut out.
+        With `newest_only`, of the promotions in the queue only those of the newest release stay; the others are superseded.
         """
         ...
 
@@ -288,10 +290,6 @@ class Ledger(Protocol):
 
     def holder(self, service: str, environment: str) -> Promotion | None:
         """The promotion that holds the lock now."""
-        ...
-
-    def queue(self, service: str, environment: str) -> Sequence[Promotion]:
-        """The promotions that wait for the lock, first come first, without those that have stopped asking."""
         ...
 
     def promotion(self, promotion_id: str) -> Promotion:

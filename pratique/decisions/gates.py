@@ -3,16 +3,20 @@
     decide_promotion(situation).require()
 
 The gates stand in the order in which `decide_promotion` asks them, and so do their cases in `tests/cases/gates.json`.
-A gate that finds nothing to look at says no.
+A gate that finds nothing to look at says no. One that has nothing against it but the time says that it has to wait.
 """
 
 from __future__ import annotations
 
+from pydantic import AwareDatetime
+
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.origin import comes_from_its_repository
 from pratique.decisions.provenance_reasons import provenance_reasons, release_provenance_reasons
+from pratique.decisions.windows import opening_at
 from pratique.values._base import Value
-from pratique.values.decision import Decision, all_of
+from pratique.values.decision import Decision, Wait, all_of
+from pratique.values.digest import Digest
 from pratique.values.environment import Environment, environment_of
 from pratique.values.evidence import PROVENANCE_PREDICATE
 from pratique.values.promotion import Promotion, PromotionState
@@ -34,6 +38,9 @@ class Situation(Value):
     """What is attached to the release and to each of its images."""
     upstream: tuple[Promotion, ...] = ()
     """Promotions of the service in the environments that come before, as the ledger has them."""
+    held: Digest | None = None
+    """The release that the environment holds, as the ledger has it."""
+    now: AwareDatetime
 
     def evidence_of(self, reference: ImageReference) -> Gathered:
         """What is attached to the image or release; nothing where nothing was gathered."""
@@ -50,12 +57,16 @@ def decide_promotion(situation: Situation) -> Decision:
             everything_is_signed(situation),
             everything_has_provenance(situation),
             upstream_has_granted(situation),
+            environment_is_open(situation),
         ]
     )
 
 
 def decide_rollback(situation: Situation) -> Decision:
-    """As `decide_promotion`, for a release that the environment has held before: nobody upstream is asked again."""
+    """As `decide_promotion`, for a release that the environment has held before: nobody upstream is asked again.
+
+    Nor is the clock: going back mends what is broken now, and that is not put off.
+    """
     return all_of(
         [
             environment_is_known(situation),
@@ -119,6 +130,17 @@ def upstream_has_granted(situation: Situation) -> Decision:
             if before not in granted
         )
     )
+
+
+def environment_is_open(situation: Situation) -> Decision:
+    """A window of the environment is open, and no freeze closes it; a release that it holds already changes nothing there."""
+    environment = situation.environment
+    if situation.held == situation.stored.digest:
+        return Decision()
+    opening = opening_at(environment.windows, environment.freezes, situation.now)
+    if opening.is_open:
+        return Decision()
+    return Decision(waits=(Wait(reason=f"{environment.name!r} is {opening.words}", until=opening.changes_at),))
 
 
 def _release_and_images(situation: Situation) -> list[ImageReference]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
-from pratique.values.promotion import Promotion
+from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 
 
@@ -60,6 +60,18 @@ def environment_table(held: Sequence[Promotion]) -> list[dict[str, str]]:
         }
         for promotion in held
     ]
+
+
+def wait_report(promotion: Promotion, why: str = "") -> str:
+    """Why a promotion waits, and what ends it."""
+    head = f"# {promotion.service} → {promotion.environment}: {promotion.commit[:12]}"
+    if why:
+        return f"{head}\n\nIt is {escaped(why)}\n"
+    if promotion.state is PromotionState.SUPERSEDED:
+        return f"{head}\n\nIt waits no longer, but is {escaped(promotion.reason)}\n"
+    when = f"from {promotion.waits_until:%Y-%m-%d %H:%M} UTC on" if promotion.waits_until else "as soon as that has changed"
+    goes_on = f"`pratique advance {promotion.service}`, which the clock starts too, goes on with it {when}."
+    return f"{head}\n\nIt waits: {escaped(promotion.reason)}\n\nNothing was changed. {goes_on}\n"
 
 
 def delivery_report(stored: StoredRelease, promotions: Sequence[Promotion]) -> str:

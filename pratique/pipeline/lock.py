@@ -7,17 +7,21 @@ the lease, or lost the database), the work is cancelled; what it still writes is
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self
 
 from pratique.bootstrap import Clients
-from pratique.clients.ports import Log
-from pratique.errors import FenceLost, Transient, Waiting
+from pratique.errors import FenceLost, Refused, Transient, Waiting
 from pratique.pipeline.threads import in_thread
 from pratique.values.lease import Lease
-from pratique.values.promotion import Promotion
+from pratique.values.overlays import Queue
+from pratique.values.promotion import Promotion, PromotionState
+
+Told = Callable[[str], Awaitable[None]]
+"""Receives a line for people each time there is something new to say."""
 
 LONGEST_WAIT = timedelta(hours=1)
 """After this a promotion gives up its place in the queue."""
@@ -30,21 +34,24 @@ RENEWALS_PER_LEASE = 3
 """Two renewals may fail before the lease runs out."""
 
 
-async def take_lock(clients: Clients, promotion: Promotion, log: Log) -> Lease:
-    """The lock of the promotion's environment; `Waiting` where others hold it for too long."""
+async def take_lock(clients: Clients, promotion: Promotion, told: Told, queue: Queue = "all") -> Lease:
+    """The lock of the promotion's environment; `Waiting` where others hold it for too long.
+
+    `Refused` where a newer release supersedes it in a queue that only the newest one stays in.
+    """
     place = f"{promotion.service} in {promotion.environment}"
     end = asyncio.get_running_loop().time() + LONGEST_WAIT.total_seconds()
-    poll, told = FIRST_POLL, ""
+    poll, known = FIRST_POLL, ""
     while True:
         try:
-            lease, why = await in_thread(partial(_ask, clients, promotion))
+            lease, why = await in_thread(partial(_ask, clients, promotion, queue))
         except Transient as fault:
             lease, why = None, f"the ledger does not answer: {fault}"
         if lease is not None:
             return lease
-        if why != told:
-            log(f"waiting for the lock of {place}: {why}")
-            told = why
+        if why != known:
+            await told(f"waiting for the lock of {place}: {why}")
+            known = why
         if asyncio.get_running_loop().time() > end:
             raise Waiting(f"{place} was not free within {LONGEST_WAIT}: {why}")
         await asyncio.sleep(poll)
@@ -104,13 +111,24 @@ class Keeper:
             return
 
 
-def _ask(clients: Clients, promotion: Promotion) -> tuple[Lease | None, str]:
+def _ask(clients: Clients, promotion: Promotion, rule: Queue) -> tuple[Lease | None, str]:
     with clients.ledger() as ledger:
-        lease = ledger.acquire(promotion.id, clients.settings.ledger.lease)
+        lease = ledger.acquire(promotion.id, clients.settings.ledger.lease, newest_only=rule == "newest")
         if lease is not None:
             return lease, ""
+        present = ledger.promotion(promotion.id)
+        if present.state is PromotionState.SUPERSEDED:
+            raise Refused(present.reason)
         queue = [waiting.id for waiting in ledger.queue(promotion.service, promotion.environment)]
         holder = ledger.holder(promotion.service, promotion.environment)
     place = queue.index(promotion.id) + 1 if promotion.id in queue else len(queue)
-    held = f"promotion {holder.id} of commit {holder.commit[:12]} holds it" if holder else "it is about to be free"
-    return None, f"{held}; number {place} in the queue"
+    return None, f"{held_by(holder)}; number {place} in the queue"
+
+
+def held_by(holder: Promotion | None) -> str:
+    """Who holds a lock, since when, and who asked for it."""
+    if holder is None:
+        return "it is about to be free"
+    by = f", started by {holder.requested_by}" if holder.requested_by else ""
+    since = f"since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{holder.kind} {holder.id} of commit {holder.commit[:12]} holds it {since}{by}"

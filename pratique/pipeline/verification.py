@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 from pratique.bootstrap import Clients
 from pratique.clients.sigstore.gather import gather
-from pratique.decisions.gates import Situation, decide_promotion, everything_has_provenance, everything_is_signed
+from pratique.decisions.gates import (
+    Situation,
+    decide_promotion,
+    environment_is_open,
+    everything_has_provenance,
+    everything_is_signed,
+)
 from pratique.values.decision import Decision, all_of
 from pratique.values.environment import Environment, environment_of
 from pratique.values.promotion import Promotion, PromotionState
@@ -27,8 +34,24 @@ def judge(clients: Clients, stored: StoredRelease, environment: Environment, gat
         trusted=trusted,
         evidence=evidence,
         upstream=_granted_upstream(clients, stored, environment),
+        held=_held(clients, environment),
+        now=datetime.now(UTC),
     )
     return gates(situation)
+
+
+def judge_time(clients: Clients, stored: StoredRelease, environment: Environment) -> Decision:
+    """Whether its time has come, asked of the clock alone: for who has had every other gate decided and waited since."""
+    situation = Situation(
+        stored=stored,
+        environment=environment,
+        origins=None,
+        trusted=(),
+        evidence=(),
+        held=_held(clients, environment),
+        now=datetime.now(UTC),
+    )
+    return environment_is_open(situation)
 
 
 def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
@@ -37,9 +60,20 @@ def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
     environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
     situation = Situation(
-        stored=stored, environment=environment, origins=clients.origins, trusted=clients.trust, evidence=evidence
+        stored=stored,
+        environment=environment,
+        origins=clients.origins,
+        trusted=clients.trust,
+        evidence=evidence,
+        now=datetime.now(UTC),
     )
     return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+
+
+def _held(clients: Clients, environment: Environment) -> str | None:
+    with clients.ledger() as ledger:
+        promotion = ledger.granted(environment.service, environment.name)
+    return None if promotion is None else promotion.release
 
 
 def _granted_upstream(clients: Clients, stored: StoredRelease, environment: Environment) -> tuple[Promotion, ...]:

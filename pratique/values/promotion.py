@@ -13,9 +13,11 @@ from pratique.values.release import StoredRelease
 
 
 class PromotionState(StrEnum):
-    """Where a promotion is; the last four are final."""
+    """Where a promotion is; all but the first two are final."""
 
     RUNNING = "running"
+    WAITING = "waiting"
+    """Its time has not come: nothing is wrong, nothing was changed, and the clock goes on with it."""
     GRANTED = "granted"
     """The release is in the environment, and every check passed."""
     FAILED = "failed"
@@ -23,6 +25,8 @@ class PromotionState(StrEnum):
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"
     """Its process died, holding the lock or waiting for it; a later promotion went past it."""
+    SUPERSEDED = "superseded"
+    """It waited, for its time or for the lock, and another one took its place: of a newer release, or of the same one."""
 
 
 class Promotion(Value):
@@ -39,13 +43,15 @@ class Promotion(Value):
     """Who asked, as far as known: a claim for the record, never an authority."""
     state: PromotionState
     reason: str = ""
-    """Why it failed, or why a rollback was asked for."""
+    """Why it failed or waits, by what it was superseded, or why a rollback was asked for."""
     fence: int | None = None
     started_at: datetime
     finished_at: datetime | None = None
     address: str = ""
     """Where the workload is reached, once granted."""
     run_url: str = ""
+    waits_until: datetime | None = None
+    """When one that waits may go on, as far as that is known."""
 
 
 class Standing(Value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import pytest
 
@@ -62,7 +63,14 @@ class Delivery:
         evidence = gather(self.registry, OfflineEvidenceVerifier(), self.stored, whom)
         environment = environment_of(self.stored.release.manifest, "dev")
         return decide_promotion(
-            Situation(stored=self.stored, environment=environment, origins=None, trusted=whom, evidence=evidence)
+            Situation(
+                stored=self.stored,
+                environment=environment,
+                origins=None,
+                trusted=whom,
+                evidence=evidence,
+                now=datetime.now(UTC),
+            )
         )
 
 

@@ -384,6 +384,168 @@ def test_who_has_ended_holds_the_lock_no_longer(ledger: Ledger) -> None:
     assert next_lease.fence == lease.fence + 1
 
 
+# ── waiting for its time
+
+
+def made(ledger: Ledger, *names: str) -> None:
+    """Releases on record, in this order."""
+    for name in names:
+        stored = a_release()
+        ledger.record_release(stored.model_copy(update={"digest": digest_of(name.encode())}))
+
+
+def waits(ledger: Ledger, until: datetime | None = None, **fields: object) -> Promotion:
+    return ledger.wait(begun(ledger, **fields).id, "prod is closed", until)
+
+
+def state_of(ledger: Ledger, promotion: Promotion) -> PromotionState:
+    return ledger.promotion(promotion.id).state
+
+
+def test_releases_have_the_order_in_which_they_came_on_record(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "first")
+    ledger.record_release(a_release("parrot"))
+    assert list(ledger.release_order("hello")) == [digest_of(b"first"), digest_of(b"second")]
+    assert list(ledger.release_order("nobody")) == []
+
+
+def test_a_promotion_waits_with_its_reason_until_its_time_and_is_not_over(ledger: Ledger) -> None:
+    until = datetime(2026, 1, 12, 8, tzinfo=UTC)
+    promotion = waits(ledger, until)
+    assert (promotion.state, promotion.reason, promotion.waits_until) == (PromotionState.WAITING, "prod is closed", until)
+    assert promotion.finished_at is None
+    assert ledger.promotion(promotion.id) == promotion
+    assert list(ledger.waiting("hello", "prod")) == list(ledger.waiting()) == [promotion]
+    assert list(ledger.waiting("hello", "dev")) == list(ledger.waiting("parrot")) == []
+    assert ledger.wait(promotion.id, "said again", None) == promotion
+
+
+def test_who_waits_for_its_time_neither_holds_the_lock_nor_asks_for_it(ledger: Ledger) -> None:
+    holder, _ = holding(ledger)
+    asking = begun(ledger, release="second")
+    assert ledger.acquire(asking.id, LONG) is None
+    made(ledger, "second", "first")
+    ledger.wait(holder.id, "prod has closed", None)
+    ledger.wait(asking.id, "prod is closed", None)
+    assert list(ledger.queue("hello", "prod")) == []
+    assert ledger.holder("hello", "prod") is None
+    with pytest.raises(Refused, match="has ended"):
+        ledger.acquire(holder.id, LONG)
+
+
+def test_only_one_that_runs_can_come_to_wait_and_one_that_waits_can_be_ended(ledger: Ledger) -> None:
+    failed = begun(ledger)
+    ledger.finish(failed.id, PromotionState.FAILED, reason="its check failed")
+    with pytest.raises(Refused, match="has ended as failed"):
+        ledger.wait(failed.id, "prod is closed", None)
+    with pytest.raises(Refused, match="cannot end as waiting"):
+        ledger.finish(begun(ledger).id, PromotionState.WAITING)
+    waiting = waits(ledger, release="second")
+    assert ledger.finish(waiting.id, PromotionState.CANCELLED, reason="not wanted").state is PromotionState.CANCELLED
+    assert list(ledger.waiting()) == []
+
+
+def test_of_those_that_wait_in_one_environment_only_the_newest_release_does(ledger: Ledger) -> None:
+    made(ledger, "first", "second")
+    elsewhere = waits(ledger, environment="staging", release="first")
+    older = waits(ledger, release="first")
+    newer = waits(ledger, release="second")
+    assert list(ledger.waiting("hello", "prod")) == [newer]
+    superseded = ledger.promotion(older.id)
+    assert superseded.state is PromotionState.SUPERSEDED
+    assert newer.id in superseded.reason
+    assert superseded.finished_at is not None
+    late = waits(ledger, release="first")
+    assert late.state is PromotionState.SUPERSEDED
+    assert newer.id in late.reason
+    assert list(ledger.waiting()) == [elsewhere, newer]
+
+
+def test_who_is_asked_for_again_waits_no_longer_under_the_earlier_name(ledger: Ledger) -> None:
+    made(ledger, "first", "second")
+    waiting = waits(ledger, release="second")
+    begun(ledger, kind="rollback", release="second")
+    begun(ledger, release="first")
+    assert state_of(ledger, waiting) is PromotionState.WAITING
+    again = begun(ledger, release="second")
+    assert again.id in ledger.promotion(waiting.id).reason
+    assert state_of(ledger, waiting) is PromotionState.SUPERSEDED
+
+
+def test_a_grant_ends_the_waiting_of_older_releases_and_not_of_newer_ones(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "third")
+    newest = waits(ledger, release="third")
+    done = granted(ledger, release="second")
+    assert state_of(ledger, newest) is PromotionState.WAITING
+    ledger.finish(newest.id, PromotionState.CANCELLED)
+    older = waits(ledger, release="first")
+    done = granted(ledger, release="second")
+    assert done.id in ledger.promotion(older.id).reason
+    assert state_of(ledger, older) is PromotionState.SUPERSEDED
+
+
+def test_what_is_older_than_a_release_is_superseded_when_asked_for(ledger: Ledger) -> None:
+    made(ledger, "first", "second")
+    older = waits(ledger, release="first")
+    assert list(ledger.supersede("hello", "prod", digest_of(b"first"), "no")) == []
+    (ended,) = ledger.supersede("hello", "prod", digest_of(b"second"), "the second one is newer")
+    assert (ended.id, ended.state, ended.reason) == (older.id, PromotionState.SUPERSEDED, "the second one is newer")
+    assert list(ledger.supersede("hello", "prod", digest_of(b"second"), "again")) == []
+
+
+# ── the queue that only the newest release stays in
+
+
+def test_a_newer_release_supersedes_the_older_ones_before_it_in_the_queue(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "third")
+    _, lease = holding(ledger, release="first")
+    older, rollback = begun(ledger, release="second"), begun(ledger, kind="rollback", release="first")
+    newest, same = begun(ledger, release="third"), begun(ledger, release="third")
+    for promotion in (older, rollback):
+        assert ledger.acquire(promotion.id, LONG) is None
+    for promotion in (newest, same):
+        assert ledger.acquire(promotion.id, LONG, newest_only=True) is None
+    assert [one.id for one in ledger.queue("hello", "prod")] == [rollback.id, newest.id, same.id]
+    superseded = ledger.promotion(older.id)
+    assert superseded.state is PromotionState.SUPERSEDED
+    assert newest.id in superseded.reason
+    with pytest.raises(Refused, match=newest.id):
+        ledger.acquire(older.id, LONG)
+    ledger.release(lease)
+    assert ledger.acquire(newest.id, LONG, newest_only=True) is None, "the rollback came first"
+    assert ledger.acquire(rollback.id, LONG) is not None
+
+
+def test_an_older_release_that_comes_later_into_such_a_queue_is_superseded_at_once(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "third")
+    holding(ledger, release="first")
+    newest, older = begun(ledger, release="third"), begun(ledger, release="second")
+    assert ledger.acquire(newest.id, LONG) is None
+    assert ledger.acquire(older.id, LONG, newest_only=True) is None
+    assert state_of(ledger, older) is PromotionState.SUPERSEDED
+    assert [one.id for one in ledger.queue("hello", "prod")] == [newest.id]
+
+
+def test_who_has_stopped_asking_supersedes_nobody(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "third")
+    holding(ledger, release="first")
+    dead, alive = begun(ledger, release="third"), begun(ledger, release="second")
+    assert ledger.acquire(dead.id, BRIEF) is None
+    while ledger.queue("hello", "prod"):
+        time.sleep(0.005)
+    assert ledger.acquire(alive.id, LONG, newest_only=True) is None
+    assert state_of(ledger, alive) is PromotionState.RUNNING
+
+
+def test_without_that_rule_each_has_its_turn(ledger: Ledger) -> None:
+    made(ledger, "first", "second", "third")
+    holding(ledger, release="first")
+    waiting = [begun(ledger, release=release) for release in ("second", "third")]
+    for promotion in waiting:
+        assert ledger.acquire(promotion.id, LONG) is None
+    assert list(ledger.queue("hello", "prod")) == waiting
+
+
 def test_of_many_threads_one_holds_the_lock_at_a_time(ledger: Ledger) -> None:
     inside, order, overlap = threading.Lock(), list[int](), list[int]()
 

@@ -51,15 +51,18 @@ class FakeLedger:
             if present.model_dump(include=fixed) != promotion.model_dump(include=fixed):
                 raise Refused(f"promotion {promotion.id} is on record as another one")
             self._locks.setdefault((promotion.service, promotion.environment), Lock())
+            for one in self._waiting_beside(promotion):
+                if promotion.kind == "promote" and one.release == promotion.release:
+                    self._supersede(one, promotion, "goes on with it")
 
     def finish(self, promotion_id: str, state: PromotionState, *, reason: str = "", address: str = "") -> Promotion:
         with self._turn:
             promotion = self.promotion(promotion_id)
             if promotion.state is state and state is not PromotionState.RUNNING:
                 return promotion
-            if promotion.state is not PromotionState.RUNNING:
+            if promotion.state not in (PromotionState.RUNNING, PromotionState.WAITING):
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
-            if state in (PromotionState.RUNNING, PromotionState.GRANTED):
+            if state in (PromotionState.RUNNING, PromotionState.WAITING, PromotionState.GRANTED):
                 raise Refused(f"promotion {promotion_id} cannot end as {state} here")
             lock = self._lock(promotion)
             lock.waiting.pop(promotion_id, None)
@@ -77,7 +80,42 @@ class FakeLedger:
             self._require_newest(lease)
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            self._supersede_waiting(promotion, "was granted")
             return self._end(promotion, PromotionState.GRANTED, reason, address)
+
+    def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
+        with self._turn:
+            promotion = self.promotion(promotion_id)
+            if promotion.state in (PromotionState.WAITING, PromotionState.SUPERSEDED):
+                return promotion
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            lock = self._lock(promotion)
+            lock.waiting.pop(promotion_id, None)
+            if lock.lease is not None and lock.lease.holder == promotion_id:
+                lock.lease = None
+            newer = [one for one in self._waiting_beside(promotion) if self._number(one) > self._number(promotion)]
+            if newer:
+                return self._supersede(promotion, newer[-1], "waits already")
+            self._supersede_waiting(promotion, "waits now")
+            change = {"state": PromotionState.WAITING, "reason": reason, "waits_until": until}
+            self._promotions[promotion_id] = promotion.model_copy(update=change)
+            return self._promotions[promotion_id]
+
+    def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
+        found = reversed(self.history(service, environment, limit=2**31))
+        return [promotion for promotion in found if promotion.state is PromotionState.WAITING]
+
+    def supersede(self, service: str, environment: str, release: str, reason: str) -> Sequence[Promotion]:
+        with self._turn:
+            if (service, environment) not in self._locks:
+                raise Refused(f"{service} has no lock in {environment}")
+            newest = self._number_of(release)
+            older = [one for one in self.waiting(service, environment) if self._number(one) < newest]
+            return [self._end(one, PromotionState.SUPERSEDED, reason, "") for one in older]
+
+    def release_order(self, service: str) -> Sequence[str]:
+        return [stored.digest for stored in reversed(self.releases(service, limit=2**31))]
 
     def granted(self, service: str, environment: str) -> Promotion | None:
         return next(iter(self._grants(service, environment)), None)
@@ -100,14 +138,20 @@ class FakeLedger:
         ]
         return found[:limit]
 
-    def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
+    def acquire(self, promotion_id: str, duration: timedelta, *, newest_only: bool = False) -> Lease | None:
         with self._turn:
             promotion, now = self.promotion(promotion_id), self._clock()
+            if promotion.state is PromotionState.SUPERSEDED:
+                raise Refused(promotion.reason)
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended ({promotion.state})")
             lock = self._lock(promotion)
             if lock.lease is None or lock.lease.holder != promotion_id:
                 lock.waiting[promotion_id] = now + 2 * duration
+                if newest_only and promotion.kind == "promote":
+                    self._leave_the_newest(lock, now)
+                    if promotion_id not in lock.waiting:
+                        return None
                 ahead = list(itertools.takewhile(lambda waiting: waiting != promotion_id, lock.waiting))
                 if (lock.lease is not None and lock.lease.expires_at > now) or any(lock.waiting[one] > now for one in ahead):
                     return None
@@ -165,6 +209,32 @@ class FakeLedger:
         self._lock(dead).waiting.pop(promotion_id, None)
         if dead.state is PromotionState.RUNNING:
             self._end(dead, PromotionState.ABANDONED, reason, "")
+
+    def _leave_the_newest(self, lock: Lock, now: datetime) -> None:
+        alive = [self.promotion(one) for one, until in lock.waiting.items() if until > now]
+        asking = [one for one in alive if one.kind == "promote"]
+        newest = max(asking, key=self._number)
+        for one in asking:
+            if self._number(one) < self._number(newest):
+                del lock.waiting[one.id]
+                self._supersede(one, newest, "waits for the same lock")
+
+    def _supersede_waiting(self, by: Promotion, what: str) -> None:
+        for one in self._waiting_beside(by):
+            if self._number(one) <= self._number(by):
+                self._supersede(one, by, what)
+
+    def _supersede(self, one: Promotion, by: Promotion, what: str) -> Promotion:
+        return self._end(one, PromotionState.SUPERSEDED, f"superseded by promotion {by.id}: it {what}", "")
+
+    def _waiting_beside(self, promotion: Promotion) -> list[Promotion]:
+        return [one for one in self.waiting(promotion.service, promotion.environment) if one.id != promotion.id]
+
+    def _number(self, promotion: Promotion) -> int:
+        return self._number_of(promotion.release)
+
+    def _number_of(self, release: str) -> int:
+        return list(self._releases).index(release) + 1 if release in self._releases else 0
 
     def _lock(self, promotion: Promotion) -> Lock:
         return self._locks[(promotion.service, promotion.environment)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, select
 
-from pratique.clients.ledger import locking, records
+from pratique.clients.ledger import locking, records, superseding
 from pratique.clients.ledger.engine import now
 from pratique.clients.ledger.errors import translated
 from pratique.clients.ledger.tables import locks, promotions
@@ -38,17 +38,19 @@ class SqlLedger:
             raise Refused(f"promotion {promotion.id} cannot begin as {promotion.state}: it begins running, without a fence")
         with self._writing() as connection:
             locking.add_lock(connection, promotion.service, promotion.environment)
-            locking.take_turn(connection, promotion.service, promotion.environment)
+            turn = locking.take_turn(connection, promotion.service, promotion.environment)
             records.add_promotion(connection, promotion)
+            if promotion.kind == "promote":
+                superseding.supersede_same(connection, promotion, turn.now)
 
     def finish(self, promotion_id: str, state: PromotionState, *, reason: str = "", address: str = "") -> Promotion:
-        if state is PromotionState.RUNNING:
+        if state in (PromotionState.RUNNING, PromotionState.WAITING):
             raise Refused(f"promotion {promotion_id} cannot end as {state}")
         with self._writing() as connection:
             promotion, turn = self._turn_of(connection, promotion_id)
             if promotion.state is state:
                 return promotion
-            if promotion.state is not PromotionState.RUNNING:
+            if promotion.state not in (PromotionState.RUNNING, PromotionState.WAITING):
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: it is not {state}")
             if state is PromotionState.GRANTED:
                 raise Refused(f"promotion {promotion_id} can only be granted by whoever holds the lock")
@@ -65,8 +67,33 @@ class SqlLedger:
             locking.require_newest(lease, turn)
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
+            superseding.supersede_waiting(connection, promotion, turn.now, "was granted")
             granted = PromotionState.GRANTED
             return records.end_promotion(connection, promotion, granted, turn.now, reason=reason, address=address)
+
+    def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
+        with self._writing() as connection:
+            promotion, turn = self._turn_of(connection, promotion_id)
+            if promotion.state in (PromotionState.WAITING, PromotionState.SUPERSEDED):
+                return promotion
+            if promotion.state is not PromotionState.RUNNING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: it does not wait")
+            locking.leave(connection, promotion_id, turn)
+            return superseding.let_wait(connection, promotion, turn.now, reason, until)
+
+    def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
+        with self._reading() as connection:
+            rows = connection.execute(superseding.waiting_promotions(service, environment))
+            return [records.promotion_of(row) for row in rows]
+
+    def supersede(self, service: str, environment: str, release: Digest, reason: str) -> Sequence[Promotion]:
+        with self._writing() as connection:
+            turn = locking.take_turn(connection, service, environment)
+            return superseding.supersede_older(connection, (service, environment), release, turn.now, reason)
+
+    def release_order(self, service: str) -> Sequence[Digest]:
+        with self._reading() as connection:
+            return list(connection.execute(superseding.release_order(service)).scalars())
 
     def granted(self, service: str, environment: str) -> Promotion | None:
         with self._reading() as connection:
@@ -97,10 +124,10 @@ class SqlLedger:
             rows = connection.execute(records.history(service, environment, limit))
             return [records.promotion_of(row) for row in rows]
 
-    def acquire(self, promotion_id: str, duration: timedelta) -> Lease | None:
+    def acquire(self, promotion_id: str, duration: timedelta, *, newest_only: bool = False) -> Lease | None:
         with self._writing() as connection:
             promotion, turn = self._turn_of(connection, promotion_id)
-            return locking.acquire(connection, promotion, turn, duration)
+            return locking.acquire(connection, promotion, turn, duration, newest_only=newest_only)
 
     def renew(self, lease: Lease, duration: timedelta) -> Lease:
         with self._writing() as connection:

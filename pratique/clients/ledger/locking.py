@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from pratique.clients.ledger.engine import now
 from pratique.clients.ledger.records import end_promotion, find_promotion, insert_once, promotion_of
+from pratique.clients.ledger.superseding import leave_the_newest
 from pratique.clients.ledger.tables import locks, promotions, waiting
 from pratique.errors import FenceLost, Refused
 from pratique.values.lease import Lease
@@ -46,13 +47,21 @@ def take_turn(connection: Connection, service: str, environment: str) -> Turn:
     return Turn(lock, now(connection))
 
 
-def acquire(connection: Connection, promotion: Promotion, turn: Turn, duration: timedelta) -> Lease | None:
-    """The lock under a new fence, or None and a place in the queue."""
+def acquire(
+    connection: Connection, promotion: Promotion, turn: Turn, duration: timedelta, *, newest_only: bool
+) -> Lease | None:
+    """The lock under a new fence, or None and a place in the queue, unless it has been superseded there."""
+    if promotion.state is PromotionState.SUPERSEDED:
+        raise Refused(promotion.reason)
     if promotion.state is not PromotionState.RUNNING:
         raise Refused(f"promotion {promotion.id} has ended ({promotion.state}): begin another one")
     mine = turn.lock.holder == promotion.id
     if not mine:
         _keep_place(connection, promotion, turn.now, duration)
+        if newest_only and promotion.kind == "promote":
+            leave_the_newest(connection, promotion, turn.now)
+            if not _has_place(connection, promotion):
+                return None
         ahead = _ahead_in_queue(connection, promotion)
         if _is_held(turn) or any(place.expires_at > turn.now for place in ahead):
             return None
@@ -136,6 +145,10 @@ def _keep_place(connection: Connection, promotion: Promotion, at: datetime, dura
 
 def _leave_queue(connection: Connection, promotion_id: str) -> None:
     connection.execute(delete(waiting).where(waiting.c.promotion == promotion_id))
+
+
+def _has_place(connection: Connection, promotion: Promotion) -> bool:
+    return connection.execute(select(waiting.c.number).where(waiting.c.promotion == promotion.id)).first() is not None
 
 
 def _ahead_in_queue(connection: Connection, promotion: Promotion) -> Sequence[Row[Any]]:

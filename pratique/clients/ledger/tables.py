@@ -100,12 +100,14 @@ promotions = Table(
     Column("finished_at", UtcTime),
     Column("address", Text, nullable=False),
     Column("run_url", Text, nullable=False),
+    Column("waits_until", UtcTime),
     Index(None, "service", "environment", "number"),
     Index(None, "service", "number"),
     Index(None, "environment", "number"),
     # Under a lock whose fence only grows, the highest fence is the last grant.
     Index(None, "service", "environment", "state", "fence"),
     Index(None, "service", "environment", "release", "state", "fence"),
+    Index(None, "state", "service", "environment"),
 )
 
 locks = Table(

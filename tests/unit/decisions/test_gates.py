@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ import pytest
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.gates import Situation, decide_promotion, decide_rollback
 from pratique.decisions.provenance import RunDetails, image_provenance, release_provenance, signature_statement
-from pratique.errors import Refused
+from pratique.errors import Refused, Waiting
+from pratique.values.decision import Decision, Wait, all_of
 from pratique.values.digest import digest_of
 from pratique.values.environment import environment_of
 from pratique.values.evidence import PROVENANCE_PREDICATE, KeySigner, Statement, VerifiedStatement, statement_about
 from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.recurrence import Recurrence
 from pratique.values.references import ImageReference
+from pratique.values.release import StoredRelease
 from pratique.values.trust import TrustedKey
 from tests.fakes.stored_release import COMMIT, stored_release
 
@@ -81,20 +85,38 @@ def promotion(changed: dict[str, str]) -> Promotion:
     return Promotion.model_validate(usual | changed | {"release": release})
 
 
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def stored(case: dict[str, Any]) -> StoredRelease:
+    """The release, with a clock in its manifest where the case has one."""
+    names = ("rrule", "start", "duration", "timezone", "reason")
+    clock = {
+        key: tuple(Recurrence.model_validate(dict(zip(names, text.split(" | "), strict=False))) for text in case.get(key, []))
+        for key in ("windows", "freezes")
+    }
+    manifest = STORED.release.manifest
+    staging = manifest.environments["staging"].model_copy(update=clock)
+    manifest = manifest.model_copy(update={"environments": {**manifest.environments, "staging": staging}})
+    return STORED.model_copy(update={"release": STORED.release.model_copy(update={"manifest": manifest})})
+
+
 def situation(case: dict[str, Any]) -> Situation:
-    environment = environment_of(STORED.release.manifest, case.get("environment", "staging"))
+    environment = environment_of(stored(case).release.manifest, case.get("environment", "staging"))
     if "rename" in case:
         environment = environment.model_copy(update={"name": case["rename"]})
     if "reorder" in case:
         environment = environment.model_copy(update={"after": tuple(case["reorder"])})
     attached = {name: case.get(name, ["signature", "provenance"]) for name in REFERENCES}
     return Situation(
-        stored=STORED,
+        stored=stored(case),
         environment=environment,
         origins=case.get("origins"),
         trusted=(TrustedKey(pem="k"),) if case.get("trusted", True) else (),
         evidence=tuple(gathered(name, found) for name, found in attached.items() if found is not None),
         upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
+        held=STORED.digest if case.get("held") else None,
+        now=NOW,
     )
 
 
@@ -106,6 +128,39 @@ def test_the_verdict_gives_exactly_these_reasons_in_this_order(case: dict[str, A
         assert expected in found
 
 
+@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
+def test_the_verdict_says_for_what_and_until_when_to_wait(case: dict[str, Any]) -> None:
+    decision = decide_promotion(situation(case))
+    assert len(decision.waits) == len(case.get("waits", []))
+    for wait, expected in zip(decision.waits, case.get("waits", []), strict=True):
+        assert expected in wait.reason
+    assert decision.until == (datetime.fromisoformat(case["until"]).replace(tzinfo=UTC) if case.get("until") else None)
+    assert decision.allowed is (not case["reasons"] and not case.get("waits"))
+
+
+def test_who_has_only_to_wait_is_told_until_when() -> None:
+    (case,) = [case for case in CASES if case["name"] == "outside every window"]
+    with pytest.raises(Waiting) as waiting:
+        decide_promotion(situation(case)).require()
+    again = pickle.loads(pickle.dumps(waiting.value))  # noqa: S301  our own bytes
+    assert (again.reasons, again.until) == (waiting.value.reasons, datetime(2026, 3, 2, 18, tzinfo=UTC))
+
+
+def test_a_refusal_wins_over_a_wait_and_tells_it_too() -> None:
+    (case,) = [case for case in CASES if case["name"] == "refused, and closed as well"]
+    with pytest.raises(Refused) as refused:
+        decide_promotion(situation(case)).require()
+    assert [
+        expected in reason for reason, expected in zip(refused.value.reasons, ["granted in 'dev'", "is closed"], strict=True)
+    ]
+
+
+def test_of_two_waits_the_later_ends_both_and_an_unknown_end_is_none() -> None:
+    early, late = (Wait(reason="it is closed", until=NOW + timedelta(hours=hours)) for hours in (1, 2))
+    assert all_of([Decision(waits=(late,)), Decision(waits=(early,))]).until == late.until
+    assert all_of([Decision(waits=(late,)), Decision(waits=(Wait(reason="an approval is missing"),))]).until is None
+
+
 def test_a_refused_promotion_raises_every_reason() -> None:
     with pytest.raises(Refused) as refused:
         decide_promotion(situation(CASES[-1])).require()
@@ -113,9 +168,10 @@ def test_a_refused_promotion_raises_every_reason() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_a_rollback_asks_every_gate_but_the_one_upstream(case: dict[str, Any]) -> None:
+def test_a_rollback_asks_every_gate_but_the_one_upstream_and_the_clock(case: dict[str, Any]) -> None:
     reasons = decide_promotion(situation(case)).reasons
     assert decide_rollback(situation(case)).reasons == tuple(one for one in reasons if "has not been granted" not in one)
+    assert decide_rollback(situation(case)).waits == ()
 
 
 def test_evidence_that_belongs_to_another_repository_does_not_count() -> None:

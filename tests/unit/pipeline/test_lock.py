@@ -13,10 +13,11 @@ from typing import Any, cast
 import pytest
 
 from pratique.bootstrap import Clients
-from pratique.errors import FenceLost, Transient
+from pratique.errors import FenceLost, Refused, Transient
 from pratique.pipeline.lock import Keeper, take_lock
-from pratique.values.promotion import Promotion
-from tests.contract.promotions import a_promotion
+from pratique.values.digest import digest_of
+from pratique.values.promotion import Promotion, PromotionState
+from tests.contract.promotions import a_promotion, a_release
 from tests.fakes.ledger import FakeLedger
 
 LEASE = timedelta(milliseconds=300)
@@ -51,10 +52,14 @@ class OneLedger:
         return cast("Clients", self)
 
 
+async def quiet(_line: str) -> None:
+    """Nobody listens."""
+
+
 async def test_a_free_lock_is_taken_at_once() -> None:
     world = OneLedger()
     promotion = world.begun()
-    lease = await take_lock(world.clients, promotion, print)
+    lease = await take_lock(world.clients, promotion, quiet)
     assert (lease.holder, lease.fence) == (promotion.id, 1)
 
 
@@ -62,28 +67,52 @@ async def test_a_held_lock_is_waited_for_and_the_wait_says_why() -> None:
     world = OneLedger(lease=timedelta(minutes=1))
     first, second = world.begun(), world.begun()
     lines: list[str] = []
-    lease = await take_lock(world.clients, first, lines.append)
-    waiting = asyncio.create_task(take_lock(world.clients, second, lines.append))
+
+    async def tell(line: str) -> None:
+        lines.append(line)
+
+    lease = await take_lock(world.clients, first, tell)
+    waiting = asyncio.create_task(take_lock(world.clients, second, tell))
     while not lines:
         await asyncio.sleep(0.01)
     assert first.id in lines[0]
     assert "number 1 in the queue" in lines[0]
+    assert "started by Ada <ada@example.com>" in lines[0]
+    assert f"since {first.started_at:%Y-%m-%d}" in lines[0]
     world.made.release(lease)
     assert (await waiting).fence == 2
     assert len(lines) == 1, "the same reason is told once"
+
+
+async def test_in_a_queue_of_the_newest_an_older_release_is_told_what_superseded_it() -> None:
+    world = OneLedger(lease=timedelta(minutes=1))
+    for name in ("first", "second"):
+        world.made.record_release(a_release().model_copy(update={"digest": digest_of(name.encode())}))
+    holder, older, newer = world.begun(), world.begun(), a_promotion(release="second")
+    world.made.begin(newer)
+    lease = await take_lock(world.clients, holder, quiet)
+    waiting = asyncio.create_task(take_lock(world.clients, older, quiet, "newest"))
+    while not world.made.queue("hello", "prod"):
+        await asyncio.sleep(0.01)
+    later = asyncio.create_task(take_lock(world.clients, newer, quiet, "newest"))
+    with pytest.raises(Refused, match=newer.id):
+        await waiting
+    world.made.release(lease)
+    assert (await later).holder == newer.id
+    assert world.made.promotion(older.id).state is PromotionState.SUPERSEDED
 
 
 async def test_a_ledger_that_is_gone_for_a_moment_is_asked_again() -> None:
     world = OneLedger()
     promotion = world.begun()
     world.outages = 2
-    assert (await take_lock(world.clients, promotion, print)).holder == promotion.id
+    assert (await take_lock(world.clients, promotion, quiet)).holder == promotion.id
 
 
 async def test_the_lease_is_renewed_while_the_work_lasts_and_given_back_after_it() -> None:
     world = OneLedger()
     first, second = world.begun(), world.begun()
-    async with Keeper(world.clients, await take_lock(world.clients, first, print)):
+    async with Keeper(world.clients, await take_lock(world.clients, first, quiet)):
         await asyncio.sleep(LEASE.total_seconds() * 4)
         assert world.made.acquire(second.id, LEASE) is None, "four leases later the lock is still held"
     assert world.made.acquire(second.id, LEASE) is not None
@@ -92,7 +121,7 @@ async def test_the_lease_is_renewed_while_the_work_lasts_and_given_back_after_it
 async def test_an_outage_shorter_than_the_lease_loses_nothing() -> None:
     world = OneLedger(lease=timedelta(milliseconds=900))
     promotion = world.begun()
-    async with Keeper(world.clients, await take_lock(world.clients, promotion, print)):
+    async with Keeper(world.clients, await take_lock(world.clients, promotion, quiet)):
         world.outages = 1
         await asyncio.sleep(1.2)
         holder = world.made.holder(promotion.service, promotion.environment)
@@ -104,7 +133,7 @@ async def test_work_whose_lock_was_taken_over_is_cancelled_and_says_so() -> None
     now = datetime.now(UTC)
     world = OneLedger(made=FakeLedger(clock=lambda: now))
     first, second = world.begun(), world.begun()
-    lease = await take_lock(world.clients, first, print)
+    lease = await take_lock(world.clients, first, quiet)
     reached = False
     with pytest.raises(FenceLost):
         async with Keeper(world.clients, lease):
@@ -123,6 +152,6 @@ async def test_a_failure_inside_gives_the_lock_back_and_surfaces_as_it_is() -> N
     world = OneLedger()
     first, second = world.begun(), world.begun()
     with pytest.raises(ZeroDivisionError):
-        async with Keeper(world.clients, await take_lock(world.clients, first, print)):
+        async with Keeper(world.clients, await take_lock(world.clients, first, quiet)):
             _ = 1 / 0
     assert world.made.acquire(second.id, LEASE) is not None
