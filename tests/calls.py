@@ -56,9 +56,9 @@ def proof(call: Call) -> dict[str, str]:
 
 
 def github_push(
-    repository: str, commit: str, *, ref: str = "refs/heads/main", delivery: str = "", secret: str = SECRET
+    repository: str, commit: str, *, ref: str = "refs/heads/main", delivery: str = "", secret: str = SECRET, padding: int = 0
 ) -> Call:
-    """A push to GitHub."""
+    """A push to GitHub; `padding` makes its body as many bytes longer."""
     content: dict[str, Any] = {
         "ref": ref,
         "before": "0" * 40,
@@ -66,5 +66,7 @@ def github_push(
         "head_commit": {"id": commit},
         "repository": {"clone_url": repository, "ssh_url": "", "html_url": ""},
     }
+    if padding:
+        content["commits"] = [{"message": "x" * padding}]
     headers = {"content-type": "application/json", "x-github-event": "push", "x-github-delivery": delivery or str(uuid.uuid4())}
     return Call(Forge.GITHUB, headers, json.dumps(content).encode(), secret)

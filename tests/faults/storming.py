@@ -27,35 +27,40 @@ class Storm:
     sent_away: int = 0
     unanswered: int = 0
     seconds: list[float] = field(default_factory=list)
-    """How long each answered try took."""
+    """How long each answered try took, from when it was due."""
 
 
-async def storm(url: str, calls: Sequence[Call], callers: int, after: Callable[[int], None] = lambda _: None) -> Storm:
-    """Send all of them through so many connections; `after` hears how many are done."""
-    found, left = Storm(), iter(calls)
+async def storm(
+    url: str, calls: Sequence[Call], callers: int, after: Callable[[int], None] = lambda _: None, rate: float | None = None
+) -> Storm:
+    """Send all of them through so many connections, at most `rate` in a second; `after` hears how many are done."""
+    found, left, began = Storm(), iter(enumerate(calls)), time.perf_counter()
     limits = httpx.Limits(max_connections=callers, max_keepalive_connections=callers)
     async with httpx.AsyncClient(limits=limits, timeout=30) as client:
 
         async def caller() -> None:
-            for call in left:
-                await _insist(client, url, call, found)
+            for number, call in left:
+                due = time.perf_counter() if rate is None else began + number / rate
+                await asyncio.sleep(due - time.perf_counter())
+                await _insist(client, url, call, found, due)
                 after(len(found.accepted) + len(found.known))
 
         await asyncio.gather(*(caller() for _ in range(callers)))
     return found
 
 
-async def _insist(client: httpx.AsyncClient, url: str, call: Call, found: Storm) -> None:
+async def _insist(client: httpx.AsyncClient, url: str, call: Call, found: Storm, began: float) -> None:
     headers, end = call.signed(), time.monotonic() + GIVE_UP
     identity = call.headers["x-github-delivery"]
     while time.monotonic() < end:
-        began = time.perf_counter()
         try:
             answer = await client.post(f"{url}/events/{call.forge}", headers=headers, content=call.body)
         except httpx.HTTPError:
             found.unanswered += 1
             await asyncio.sleep(0.05)
+            began = time.perf_counter()
             continue
+        # From when it was due, where calls are due at all: a call that had to wait for its turn has waited.
         found.seconds.append(time.perf_counter() - began)
         match answer.status_code:
             case HTTPStatus.ACCEPTED:
@@ -67,5 +72,6 @@ async def _insist(client: httpx.AsyncClient, url: str, call: Call, found: Storm)
             case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE:
                 found.sent_away += 1
                 await asyncio.sleep(0.05)
+                began = time.perf_counter()
             case status:
                 raise AssertionError(f"{status}: {answer.text}")
