@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pratique.clients.event_ports import Inbox
 from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment

@@ -20,7 +20,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
 from pratique import __version__
-from pratique.clients.event_ports import Inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Invalid, Refused, Transient
 from pratique.settings import Settings
 from pratique.values.event import Forge

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
-from pratique.clients.event_ports import Inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Transient
 from pratique.values.event import Event
 

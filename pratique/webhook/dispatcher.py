@@ -14,8 +14,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 from pratique.bootstrap import Clients
-from pratique.clients.event_ports import Inbox
 from pratique.clients.ports import Source
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import FenceLost, Refused, Transient
 from pratique.scrub import scrub
 from pratique.values.event import Claim, Event, EventKind, EventState

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pratique.bootstrap import Clients
-from pratique.clients.event_ports import Inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Refused, Transient
 from pratique.webhook.dispatcher import Dispatcher
 from pratique.webhook.metrics import Metrics

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pratique.clients.event_ports import Inbox
 from pratique.clients.inbox import open_inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.errors import FenceLost, Refused
 from pratique.settings import LedgerSettings
 from pratique.values.event import Claim, EventKind, EventState, Forge

@@ -21,8 +21,8 @@ import httpx
 import pytest
 import tomli_w
 
-from pratique.clients.event_ports import Inbox
 from pratique.clients.inbox import open_inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.local.openbao import OpenBao
 from pratique.local.process import free_port
 from pratique.settings import LedgerSettings

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pratique.clients.event_ports import Inbox
 from pratique.clients.inbox.inbox import SqlInbox
 from pratique.clients.ledger.engine import connect
 from pratique.clients.ledger.errors import translated
 from pratique.clients.ledger.schema import bring_up_to_date
+from pratique.clients.ports.inbox import Inbox
 from pratique.settings import LedgerSettings
 
 __all__ = ["open_inbox"]

@@ -13,7 +13,7 @@ import httpx
 from fastapi import FastAPI
 
 from pratique.bootstrap import Clients
-from pratique.clients.event_ports import Inbox
+from pratique.clients.ports.inbox import Inbox
 from pratique.settings import Settings
 from pratique.values.references import SecretReference
 from pratique.webhook.app import Receiver, application

@@ -1,4 +1,4 @@
-"""What the pipeline asks of the ledger about promotions that wait; part of the contract in `ports.py`."""
+"""What the pipeline asks of the ledger about promotions that wait; part of the ledger."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the intake of events asks of the systems outside it; contracts as in `ports.py`."""
+"""What the intake of events asks of the systems outside it; Refused and Transient as everywhere."""
 
 from __future__ import annotations
 

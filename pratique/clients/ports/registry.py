@@ -1,0 +1,84 @@
+"""An OCI registry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from pratique.clients.ports.log import Log
+from pratique.values._base import Value
+from pratique.values.digest import Digest
+
+
+class StoredManifest(Value):
+    """A manifest as the registry holds it, its digest verified."""
+
+    digest: Digest
+    media_type: str
+    content: bytes
+
+
+class LayerFile(Value):
+    """One layer, compressed, in a file."""
+
+    media_type: str
+    digest: Digest
+    size: int
+    file: Path
+
+
+class OciImage(Value):
+    """An image ready to be pushed."""
+
+    config: bytes
+    layers: tuple[LayerFile, ...]
+    annotations: dict[str, str]
+
+
+class Registry(Protocol):
+    """An OCI registry (distribution spec 1.1; referrers by tag where it has no referrers API)."""
+
+    def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
+        """The digest of the pushed OCI manifest; blobs that are there already are not sent again."""
+        ...
+
+    def push_artifact(
+        self,
+        repository: str,
+        artifact_type: str,
+        config: bytes,
+        layers: Sequence[tuple[str, bytes]],
+        annotations: Mapping[str, str],
+    ) -> Digest:
+        """The digest of a pushed artifact manifest, `config` being of `artifact_type`, `layers` of (media type, content)."""
+        ...
+
+    def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
+        """The manifest, or None where there is none."""
+        ...
+
+    def blob(self, repository: str, digest: Digest) -> bytes:
+        """The blob's content, digest verified."""
+        ...
+
+    def resolve(self, repository: str, tag: str) -> Digest | None:
+        """The digest the tag names now, or None."""
+        ...
+
+    def tag(self, repository: str, digest: Digest, tag: str) -> None:
+        """Let `tag` name `digest`."""
+        ...
+
+    def attach(self, repository: str, subject: Digest, bundle: bytes, predicate_type: str, created: datetime) -> Digest:
+        """The digest of the referrer that carries the bundle, laid out as cosign v3 does; attaching it again is harmless."""
+        ...
+
+    def bundles(self, repository: str, subject: Digest) -> tuple[bytes, ...]:
+        """Every Sigstore bundle attached to `subject`."""
+        ...
+
+    def copy(self, source: str, digest: Digest, target: str) -> None:
+        """Let the repository `target` hold the manifest too, with all it consists of and everything attached to it."""
+        ...
