@@ -104,11 +104,11 @@ class Command:
 
     def inside(self, step: str) -> None:
         """Return while the step, such as `deploy to dev`, runs."""
-        eventually(lambda: any(one["name"] == step and one["state_type"] == "RUNNING" for one in self._steps()), f"{step} runs")
+        eventually(lambda: any(one["name"] == step and one["state_type"] == "RUNNING" for one in self.steps()), f"{step} runs")
 
     def attempts(self, step: str = "") -> dict[str, int]:
         """How often each step was begun, by its name: those of the run, its sub-flows, and the promotions it started."""
-        return {one["name"]: one["run_count"] for one in self._steps() if step in one["name"]}
+        return {one["name"]: one["run_count"] for one in self.steps() if step in one["name"]}
 
     def state(self, run_id: str | None = None) -> str:
         """The name of the state that a run is in."""
@@ -119,7 +119,8 @@ class Command:
         state = {"type": "CANCELLING", "name": "Cancelling"}
         self._api.post(f"/flow_runs/{run_id}/set_state", json={"state": state}).raise_for_status()
 
-    def _steps(self) -> list[dict[str, Any]]:
+    def steps(self) -> list[dict[str, Any]]:
+        """The task runs of the run, its sub-flows, and the promotions it started."""
         tagged = {"tags": {"all_": [f"delivery:{self.run_id}"]}}
         relatives = [
             *self._ask("/flow_runs/filter", {"flow_runs": {"parent_flow_run_id": {"any_": [self.run_id]}}}),
