@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS := true
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
 
-.PHONY: help quickstart test lint types unit up down status bench-delivery clean
+.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ status: ## Say what of the local stack runs
 
 bench-delivery: system environment-test .tools/bench/bin/cosign .tools/bench/bin/aws ## Pratique beside a shell script that does the same work
 	PATH="$(CURDIR)/.tools/bench/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
+
+bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
+	$(BIN)/python -m benchmarks.webhook.measure
 
 clean: ## Stop the local stack and forget its data
 	-$(BIN)/pratique down

@@ -28,9 +28,17 @@ class SqlInbox:
         self._dialect = engine.dialect.name
 
     def store(self, events: Sequence[Event]) -> Sequence[bool]:
-        insert = queries.INSERT_ONCE[self._dialect]
+        if not events:
+            return []
         with self._writing() as connection:
-            return [connection.execute(insert, queries.columns_of(event)).first() is not None for event in events]
+            rows = connection.execute(queries.INSERT_ONCE[self._dialect], [queries.columns_of(event) for event in events])
+            new = set(rows.scalars())
+        answers = []
+        for event in events:
+            answers.append(event.fingerprint in new)
+            # Of an event that is there twice the first one is new.
+            new.discard(event.fingerprint)
+        return answers
 
     def claim(self, holder: str, duration: timedelta) -> Claim | None:
         for _ in range(_AT_ONCE):

@@ -15,8 +15,8 @@ from pratique.values.event import Event, EventState, InboxEvent
 
 INSERT_ONCE = {
     # Whichever of its two keys another event has: it is that event, and no row comes back.
-    "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(inbox.c.number),
-    "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(inbox.c.number),
+    "sqlite": sqlite.insert(inbox).on_conflict_do_nothing().returning(inbox.c.fingerprint),
+    "postgresql": postgresql.insert(inbox).on_conflict_do_nothing().returning(inbox.c.fingerprint),
 }
 
 _before = inbox.alias("before")
