@@ -1,16 +1,14 @@
 """Deliver: a commit becomes a release, and the release moves through its environments."""
 
-import asyncio
-
 from prefect import flow
 
 from flows.prepare import prepare
 from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import order_environments
+from tasks.generations import promote_generation
 from tasks.parameters import LastEnvironment, Ref, Repository, RequestedBy
 from tasks.reports import label_run, report_delivery
-from tasks.runs import promote_in_own_run
 
 
 @flow(name="deliver", flow_run_name="{repository} @ {ref}")
@@ -23,5 +21,5 @@ async def deliver(
     await label_run(stored)
     promotions: list[Promotion] = []
     for generation in await order_environments(stored, through):
-        promotions += await asyncio.gather(*(promote_in_own_run(stored, name, requested_by) for name in generation))
+        promotions += await promote_generation(stored, generation, requested_by)
     return await report_delivery(stored, promotions)

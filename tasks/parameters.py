@@ -37,6 +37,11 @@ ServiceName = Annotated[str, _shown("Service", "The service, as its pratique.yam
 ReleaseDigest = Annotated[
     str, _shown("Release", "Digest of the release; `pratique releases` lists them.", pattern=DIGEST_PATTERN)
 ]
+OneService = Annotated[str | None, _shown("Service", "Only this service; empty looks at all of them.", pattern=NAME_PATTERN)]
+OneEnvironment = Annotated[
+    str | None, _shown("Environment", "Only this environment; empty looks at all of them.", pattern=NAME_PATTERN)
+]
+DryRun = Annotated[bool, _shown("Dry run", "Say what would happen, and change nothing.")]
 EnvironmentName = Annotated[str, _shown("Environment", "One environment of the release's pratique.yaml.", pattern=NAME_PATTERN)]
 LastEnvironment = Annotated[
     str | None, _shown("Through", "Stop after this environment; empty goes through all of them.", pattern=NAME_PATTERN)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 
+import httpx
 from prefect import get_client
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
 from pratique.decisions import reports
+from pratique.decisions.advance import Step
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion
@@ -61,11 +64,23 @@ async def report_promotion(promotion: Promotion) -> Promotion:
 
 async def report_wait(promotion: Promotion, why: str = "") -> None:
     """Why the promotion waits, as an artifact: for its time, as the ledger has it, or `why` it waits for the lock."""
-    await acreate_markdown_artifact(
-        reports.wait_report(promotion, why),
-        key=_key("waiting", promotion.service, promotion.environment),
-        description=f"{promotion.service}: why it waits in {promotion.environment}",
+    # A Prefect that does not answer must not end what waits in a queue of ours.
+    with suppress(httpx.HTTPError):
+        await acreate_markdown_artifact(
+            reports.wait_report(promotion, why),
+            key=_key("waiting", promotion.service, promotion.environment),
+            description=f"{promotion.service}: why it waits in {promotion.environment}",
+        )
+
+
+async def report_clock(steps: Sequence[Step], *, dry_run: bool) -> list[Step]:
+    """The steps, as a table of the run: what moves, what waits and why, what is up to date."""
+    await acreate_table_artifact(
+        reports.clock_table(steps),
+        key="clock-dry-run" if dry_run else "clock",
+        description="what would move, and what waits and why" if dry_run else "what moved, and what waits and why",
     )
+    return list(steps)
 
 
 async def report_delivery(stored: StoredRelease, promotions: Sequence[Promotion]) -> list[Promotion]:

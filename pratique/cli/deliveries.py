@@ -16,7 +16,7 @@ from pratique.cli.follow import Follower
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
-from pratique.clients.prefect import Run
+from pratique.clients.prefect import Prefect, Run
 from pratique.decisions.git_names import require_ref, require_repository
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -74,17 +74,24 @@ def rollback(
 def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:
     console.quiet = as_json
     with clients().prefect() as prefect:
-        # By its key a start that is asked for again, because its answer was lost, is still one run.
-        key = f"command:{uuid.uuid4()}"
-        run = patiently(lambda: prefect.start(deployment, parameters, key=key, tags=["pratique"]))
-        page = prefect.page(run)
-        console.print(f"{deployment} runs: {page}")
+        run, page = start_run(prefect, deployment, parameters)
         if not no_wait:
             run = Follower(prefect, run).until_final()
-    _tell(run, page, as_json=as_json, waited=not no_wait)
+    tell_run(run, page, as_json=as_json, waited=not no_wait)
 
 
-def _tell(run: Run, page: str, *, as_json: bool, waited: bool) -> None:
+def start_run(prefect: Prefect, deployment: str, parameters: Mapping[str, object]) -> tuple[Run, str]:
+    """A new run of the deployment, and its page."""
+    # By its key a start that is asked for again, because its answer was lost, is still one run.
+    key = f"command:{uuid.uuid4()}"
+    run = patiently(lambda: prefect.start(deployment, parameters, key=key, tags=["pratique"]))
+    page = prefect.page(run)
+    console.print(f"{deployment} runs: {page}")
+    return run, page
+
+
+def tell_run(run: Run, page: str, *, as_json: bool, waited: bool = True) -> None:
+    """How the run ended, and what is where now; leaves with its exit code."""
     services = [tag.removeprefix("service:") for tag in run.tags if tag.startswith("service:")]
     rows = patiently(lambda: held_rows(services[0])) if services else []
     if as_json:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import deliveries, events, local, manifests, readings
+from pratique.cli import clock, deliveries, events, local, manifests, readings
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -46,6 +46,8 @@ for command in (
     deliveries.deliver,
     deliveries.promote,
     deliveries.rollback,
+    clock.advance,
+    clock.queue,
     readings.plan,
     readings.verify,
     readings.releases,

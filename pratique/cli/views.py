@@ -5,6 +5,7 @@ from __future__ import annotations
 from pratique.bootstrap import clients
 from pratique.clients.ports import Ledger
 from pratique.errors import Refused
+from pratique.pipeline.lock import held_by
 from pratique.values.dag import upstream_first
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
@@ -29,7 +30,7 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     with clients().ledger() as ledger:
         for name, environment in _upstream_first(ledger, service):
-            held, holder = ledger.granted(name, environment), ledger.holder(name, environment)
+            held = ledger.granted(name, environment)
             rows.append(
                 {
                     "service": name,
@@ -39,7 +40,7 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
                     "address": f"http://{held.address}" if held and held.address else None,
                     "since": held.finished_at if held else None,
                     "seconds": _seconds(held) if held else None,
-                    "note": f"{holder.kind} of {holder.commit[:12]} is running" if holder else (held.reason if held else None),
+                    "note": _note(ledger, name, environment) or (held.reason if held else None),
                 }
             )
     return rows
@@ -58,6 +59,56 @@ def _upstream_first(ledger: Ledger, service: str | None) -> list[tuple[str, str]
     return sorted(places, key=lambda place: (place[0], order.get(place, len(order)), place[1]))
 
 
+def queue_rows(service: str | None = None, environment: str | None = None) -> list[dict[str, object]]:
+    """Who holds each environment and who waits for it, in their order; then who waits for its time."""
+    rows: list[dict[str, object]] = []
+    with clients().ledger() as ledger:
+        for name, place in _upstream_first(ledger, service):
+            if environment not in (None, place):
+                continue
+            holder = ledger.holder(name, place)
+            if holder is not None:
+                rows.append(_queued(holder, "holds it", f"since {holder.started_at:%Y-%m-%d %H:%M:%S} UTC"))
+            for number, waiting in enumerate(ledger.queue(name, place), start=1):
+                rows.append(_queued(waiting, f"{number} in the queue", held_by(holder)))
+            rows += [_queued(waiting, "waits for its time", waiting.reason) for waiting in ledger.waiting(name, place)]
+    return rows
+
+
+def _queued(promotion: Promotion, position: str, why: str) -> dict[str, object]:
+    return {
+        "service": promotion.service,
+        "environment": promotion.environment,
+        "position": position,
+        "kind": promotion.kind,
+        "commit": promotion.commit[:12],
+        "by": promotion.requested_by,
+        "asked": promotion.started_at,
+        "why": why,
+        "until": promotion.waits_until,
+        "id": promotion.id,
+    }
+
+
+def step_rows(service: str | None = None, environment: str | None = None) -> list[dict[str, object]]:
+    """What the clock would do now, one row for each environment of each service."""
+    from pratique.pipeline.advancing import survey
+
+    return [
+        {
+            "service": step.service,
+            "environment": step.environment,
+            "step": step.kind,
+            "commit": step.commit[:12],
+            "release": step.release,
+            "why": step.reason,
+            "until": step.until,
+            "run": step.run,
+        }
+        for step in survey(clients(), service, environment)
+    ]
+
+
 def history_rows(service: str | None, environment: str | None, limit: int) -> list[dict[str, object]]:
     """Promotions, newest first."""
     with clients().ledger() as ledger:
@@ -74,6 +125,7 @@ def history_rows(service: str | None, environment: str | None, limit: int) -> li
             "seconds": _seconds(promotion),
             "by": promotion.requested_by,
             "reason": promotion.reason,
+            "until": promotion.waits_until,
             "id": promotion.id,
         }
         for promotion in found
@@ -95,6 +147,13 @@ def release_rows(service: str | None, limit: int) -> list[dict[str, object]]:
         }
         for stored in found
     ]
+
+
+def _note(ledger: Ledger, service: str, environment: str) -> str:
+    """What is going on there, or about to."""
+    holder, waiting = ledger.holder(service, environment), ledger.waiting(service, environment)
+    running = [f"{holder.kind} of {holder.commit[:12]} is running"] if holder else []
+    return "; ".join([*running, *(f"{one.commit[:12]} waits: {one.reason}" for one in waiting)])
 
 
 def _seconds(promotion: Promotion) -> float | None:

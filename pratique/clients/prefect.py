@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -34,6 +34,10 @@ class Run(BaseModel):
     state: dict[str, Any] | None = Field(default=None, repr=False)
     state_id: str | None = None
     tags: tuple[str, ...] = ()
+    expected_start_time: datetime = datetime.min.replace(tzinfo=UTC)
+    """Of a scheduled run: its slot."""
+    auto_scheduled: bool = False
+    """A schedule made it, not a person."""
     start_time: datetime | None = None
     end_time: datetime | None = None
     total_run_time: float = 0.0
@@ -43,6 +47,7 @@ class Run(BaseModel):
     parent_task_run_id: str | None = None
     """Of a sub-flow's run: the task run that stands for it in the flow run it is part of."""
     work_pool_name: str | None = None
+    deployment_id: str | None = None
 
     @property
     def message(self) -> str:
@@ -121,6 +126,17 @@ class Prefect:
         state = {"type": "CRASHED", "name": "Crashed", "message": why}
         answer = self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state})
         return bool(answer["status"] == "ACCEPT")
+
+    def due(self, deployment_id: str, now: datetime) -> tuple[Run, ...]:
+        """The deployment's runs whose time has come, whatever has become of them, the latest first; 200 at most."""
+        wanted = {"deployment_id": {"any_": [deployment_id]}, "expected_start_time": {"before_": now.isoformat()}}
+        body = {"flow_runs": wanted, "sort": "EXPECTED_START_TIME_DESC", "limit": 200}
+        return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
+
+    def skip(self, run: Run, why: str) -> None:
+        """End a run that has not begun, and say why."""
+        state = {"type": "CANCELLED", "name": "Skipped", "message": why}
+        self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state})
 
     def answers(self) -> bool:
         """Whether the server is there and ready."""

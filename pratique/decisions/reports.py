@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pratique.decisions.advance import Step
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
@@ -72,6 +73,22 @@ def wait_report(promotion: Promotion, why: str = "") -> str:
     when = f"from {promotion.waits_until:%Y-%m-%d %H:%M} UTC on" if promotion.waits_until else "as soon as that has changed"
     goes_on = f"`pratique advance {promotion.service}`, which the clock starts too, goes on with it {when}."
     return f"{head}\n\nIt waits: {escaped(promotion.reason)}\n\nNothing was changed. {goes_on}\n"
+
+
+def clock_table(steps: Sequence[Step]) -> list[dict[str, str]]:
+    """What the clock does: one row for each environment of each service."""
+    return [
+        {
+            "service": step.service,
+            "environment": step.environment,
+            "": step.kind,
+            "commit": step.commit[:12],
+            "why": step.reason,
+            "until": f"{step.until:%Y-%m-%d %H:%M} UTC" if step.until else "",
+            "run": step.run,
+        }
+        for step in steps
+    ]
 
 
 def delivery_report(stored: StoredRelease, promotions: Sequence[Promotion]) -> str:

@@ -491,6 +491,7 @@ def test_what_is_older_than_a_release_is_superseded_when_asked_for(ledger: Ledge
     (ended,) = ledger.supersede("hello", "prod", digest_of(b"second"), "the second one is newer")
     assert (ended.id, ended.state, ended.reason) == (older.id, PromotionState.SUPERSEDED, "the second one is newer")
     assert list(ledger.supersede("hello", "prod", digest_of(b"second"), "again")) == []
+    assert list(ledger.supersede("nobody", "prod", digest_of(b"second"), "there is nothing")) == []
 
 
 # ── the queue that only the newest release stays in

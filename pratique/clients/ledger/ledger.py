@@ -88,6 +88,8 @@ class SqlLedger:
 
     def supersede(self, service: str, environment: str, release: Digest, reason: str) -> Sequence[Promotion]:
         with self._writing() as connection:
+            if connection.execute(superseding.waiting_promotions(service, environment)).first() is None:
+                return []
             turn = locking.take_turn(connection, service, environment)
             return superseding.supersede_older(connection, (service, environment), release, turn.now, reason)
 

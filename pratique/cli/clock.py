@@ -1,0 +1,58 @@
+"""`pratique advance | queue`: what goes on by the clock, and what waits for what."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from pratique.bootstrap import clients
+from pratique.cli.deliveries import start_run, tell_run
+from pratique.cli.exit_codes import STATE_CODES, ExitCode
+from pratique.cli.follow import Follower
+from pratique.cli.output import console, show_json, show_table
+from pratique.cli.patience import patiently
+from pratique.cli.views import queue_rows, step_rows
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Service = Annotated[str | None, typer.Argument(help="Only this service.")]
+In = Annotated[str | None, typer.Option("--in", help="Only this environment.")]
+
+
+def advance(
+    service: Service = None,
+    environment: In = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Promote whatever may go on by the clock; say of everything else why it waits."""
+    if not dry_run:
+        console.quiet = as_json
+        parameters = {"service": service, "environment": environment, "dry_run": False}
+        with clients().prefect() as prefect:
+            run, page = start_run(prefect, "advance/pratique", parameters)
+            run = Follower(prefect, run).until_final()
+            if run.state_name != "Completed":
+                tell_run(run, page, as_json=as_json)
+            started = patiently(lambda: prefect.runs_tagged(f"clock:{run.id}"))
+            ended = [Follower(prefect, one).until_final() for one in started]
+        codes = [STATE_CODES.get(one.state_name or "", ExitCode.BUG) for one in ended]
+    else:
+        codes = []
+    rows = patiently(lambda: step_rows(service, environment))
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(rows, empty="nothing has been promoted anywhere yet")
+    if failed := [code for code in codes if code is not ExitCode.DONE]:
+        raise typer.Exit(min(failed))
+
+
+def queue(service: Service = None, environment: In = None, *, as_json: Json = False) -> None:
+    """Say what holds each environment, what waits for it, and what waits for its time."""
+    rows = patiently(lambda: queue_rows(service, environment))
+    if as_json:
+        show_json(rows)
+    else:
+        show_table(rows, empty="nothing is on its way, and nothing waits")

@@ -1,0 +1,116 @@
+"""What the clock would do now, in every environment: looked up and decided, nothing touched."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pratique.bootstrap import Clients
+from pratique.clients.ports import Ledger
+from pratique.clients.releases import read
+from pratique.decisions.advance import MOST_ABANDONED, Place, Step, choose, newest_eligible, nothing_chosen, obstacle, step_of
+from pratique.errors import Refused
+from pratique.pipeline.verification import judge
+from pratique.values.dag import upstream_first
+from pratique.values.environment import environment_of
+from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.release import StoredRelease
+
+REMEMBERED = 200
+"""So many promotions of each environment are looked at, the newest."""
+
+
+def survey(clients: Clients, service: str | None = None, environment: str | None = None) -> list[Step]:
+    """One step for each environment of each service, or of those that are named; upstream first."""
+    with clients.ledger() as ledger:
+        names = sorted({name for name, _ in ledger.environments(service)})
+        places = [place for name in names for place in _places(ledger, name, environment)]
+    return [_step(clients, place) for place in places]
+
+
+def start_step(clients: Clients, step: Step, tag: str) -> Step:
+    """The step, with the run that promotes the release where it moves; what waited there with an older one is superseded."""
+    if step.release is None or step.kind not in ("moves", "waits"):
+        return step
+    with clients.ledger() as ledger:
+        asked = [one for one in ledger.waiting(step.service, step.environment) if one.release == step.release]
+        tried = [one for one in ledger.history(step.service, step.environment, REMEMBERED) if one.release == step.release]
+        which = f"superseded: the clock brings commit {step.commit[:12]}, whose release is newer"
+        ledger.supersede(step.service, step.environment, step.release, which)
+    if step.kind == "waits":
+        return step
+    by = f"the clock, for {asked[-1].requested_by}" if asked else "the clock"
+    parameters = {"service": step.service, "release": step.release, "environment": step.environment, "requested_by": by[:200]}
+    # Two that look at the same moment see the same promotions, and start one run; one that has ended since is another.
+    key = f"clock:{step.service}:{step.environment}:{step.release}:{len(tried)}"
+    tags = ["pratique", f"service:{step.service}", f"environment:{step.environment}", tag]
+    deployment = clients.place(step.environment).deployment
+    with clients.prefect() as prefect:
+        for attempt in range(1, MOST_ABANDONED + 1):
+            run = prefect.start(deployment, parameters, key=f"{key}:{attempt}", tags=tags)
+            # One that died before it was on record left nothing by which the next key would be another.
+            if run.state_type != "CRASHED":
+                break
+        change = {"run": prefect.page(run)}
+        if run.is_final and run.state_type != "COMPLETED":
+            change |= {"kind": "stuck", "reason": f"its run ended as {run.state_name} before it was on record: {run.message}"}
+        return step.model_copy(update=change)
+
+
+def _places(ledger: Ledger, service: str, only: str | None) -> list[Place]:
+    """The environments that the service's newest release knows."""
+    newest = ledger.releases(service, limit=1)
+    if not newest:
+        return []
+    after = {name: section.after for name, section in newest[0].release.manifest.environments.items()}
+    order = tuple(ledger.release_order(service))
+    own = {name: ledger.history(service, name, REMEMBERED) for name in after}
+    return [
+        Place(
+            service=service,
+            environment=name,
+            order=order,
+            held=ledger.granted(service, name),
+            own=tuple(own[name]),
+            upstream=_grants(own, after[name]),
+        )
+        for generation in upstream_first(after)
+        for name in generation
+        if only in (None, name)
+    ]
+
+
+def _grants(own: Mapping[str, Sequence[Promotion]], names: Sequence[str]) -> dict[str, tuple[Promotion, ...]]:
+    def granted(name: str) -> list[Promotion]:
+        return [one for one in own[name] if one.state is PromotionState.GRANTED]
+
+    return {name: tuple(sorted(granted(name), key=lambda one: one.fence or 0, reverse=True)) for name in names}
+
+
+def _step(clients: Clients, place: Place) -> Step:
+    newest = newest_eligible(place)
+    release = newest
+    try:
+        stored = _read(clients, place, newest) if newest is not None else None
+        has_windows = stored is not None and _has_windows(stored, place.environment)
+        release = choose(place, newest, has_windows=has_windows)
+        if release is None:
+            return nothing_chosen(place)
+        if (stopped := obstacle(place, release)) is not None:
+            return stopped
+        if stored is None or stored.digest != release:
+            stored = _read(clients, place, release)
+        decision = judge(clients, stored, environment_of(stored.release.manifest, place.environment))
+    except Refused as refused:
+        # One that cannot be read keeps none of the others from moving.
+        return Step(service=place.service, environment=place.environment, kind="stuck", release=release, reason=str(refused))
+    return step_of(place, release, stored.release.commit.id, decision)
+
+
+def _read(clients: Clients, place: Place, digest: str) -> StoredRelease:
+    with clients.registry() as registry:
+        return read(registry, place.service, digest)
+
+
+def _has_windows(stored: StoredRelease, environment: str) -> bool:
+    section = stored.release.manifest.environments.get(environment)
+    return section is not None and bool(section.windows)
