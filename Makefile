@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS := true
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
 
-.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook clean
+.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook bench-scale clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ bench-delivery: system environment-test .tools/bench/bin/cosign .tools/bench/bin
 
 bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
 	$(BIN)/python -m benchmarks.webhook.measure
+
+bench-scale: system-test environment-test ## Promotions by one, two and four workers, undisturbed and with workers killed
+	$(BIN)/python -m benchmarks.scale.measure
 
 clean: ## Stop the local stack and forget its data
 	-$(BIN)/pratique down

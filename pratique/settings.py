@@ -151,6 +151,11 @@ class EnvironmentSettings(Value):
     aws: AwsSettings = AwsSettings()
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
 
+    @property
+    def rollback_deployment(self) -> str:
+        """The deployment that rolls back here: `rollback/prod` beside `promote/prod`."""
+        return "rollback/" + self.deployment.rpartition("/")[2]
+
 
 class ServiceSettings(Value):
     """What the operator knows of a service."""
@@ -196,6 +201,19 @@ class WebhookSettings(Value):
     """How long events that have ended are kept, and so known."""
 
 
+class WatchSettings(Value):
+    """The watch over flow runs whose process may be gone (`pratique watch`)."""
+
+    every: Span = timedelta(seconds=15)
+    """How long from one look to the next."""
+    silence: Span = timedelta(seconds=100)
+    """A run that has not been heard of for so long is taken for dead; its heartbeats come every 30 s, if told so."""
+    pending: Span = timedelta(minutes=5)
+    """How long the start of a run's process or container may take."""
+    again: int = Field(default=3, ge=0, le=100)
+    """How often a run that was killed begins anew without a person."""
+
+
 class Settings(BaseSettings):
     """Everything that is configured, in one place, checked at start."""
 
@@ -214,6 +232,7 @@ class Settings(BaseSettings):
     services: dict[Name, ServiceSettings] = Field(default_factory=dict)
     """Every service that may be delivered. None: every delivery is refused."""
     webhook: WebhookSettings = WebhookSettings()
+    watch: WatchSettings = WatchSettings()
     unsafe_any_repository: bool = False
     """Let any repository name any service, whatever `services` lists; `pratique up` says so for the local stack alone."""
 

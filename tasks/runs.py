@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from prefect.runtime import flow_run
@@ -9,7 +10,8 @@ from prefect.runtime import flow_run
 from pratique.bootstrap import clients
 from pratique.clients.pauses import Stopped, pause
 from pratique.clients.prefect import Prefect, Run
-from pratique.errors import Exhausted, Refused, Waiting
+from pratique.errors import Exhausted, Refused, Transient, Waiting
+from pratique.pipeline.attempts import first_of, granted_since, identity
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_ORCHESTRATOR
@@ -22,44 +24,91 @@ POLL_SHARE = 0.05
 """Of the time waited so far: so much later than its end, at the most, an end is seen."""
 
 
+PATIENCE = 600.0
+"""Seconds for which Prefect or the ledger may be silent while a run is followed; the run itself goes on without us."""
+
+
+class _Killed(Exhausted):
+    """The run that was followed has lost its process."""
+
+
 @step("promote to {environment}", RETRY_ORCHESTRATOR)
 def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: str) -> Promotion:
-    """The promotion, made by a run of the environment's own deployment, which only that environment's workers take."""
+    """The promotion, made by a run of the environment's own deployment, which only that environment's workers take.
+
+    One that is killed is begun anew, in a run of its own, as often as `watch.again` says.
+    """
     service = stored.release.service
     deployment = clients().place(environment).deployment
     parameters = {"service": service, "release": stored.digest, "environment": environment}
     parameters["requested_by"] = requested_by
-    # A delivery that is run again after a failure promotes again; one that only lost sight of its runs finds them by key.
-    key = f"promote:{service}:{environment}:{stored.digest}:{flow_run.id}:{flow_run.run_count}"
-    tags = ["pratique", f"service:{service}", f"environment:{environment}", f"delivery:{flow_run.id}"]
+    # A delivery that a person runs again promotes again; one that only lost sight of its runs, or goes on for one that
+    # was killed, finds them by key.
+    here = identity(flow_run.id, flow_run.run_count)
+    key = f"promote:{service}:{environment}:{stored.digest}:{first_of(flow_run.tags) or here}"
+    asked_by = f"asked-by:{here}"
+    tags = ["pratique", f"service:{service}", f"environment:{environment}", f"delivery:{flow_run.id}", asked_by]
+    killed = 0
     with clients().prefect() as prefect:
-        run = prefect.start(deployment, parameters, key=key, tags=tags)
-        tell(f"{environment}: {prefect.page(run)}")
-        try:
-            return _followed(prefect, run, stored, environment)
-        except Stopped:
-            # Who cancels a delivery means what it has begun as well.
-            prefect.cancel(run.id)
-            raise
+        for attempt in itertools.count(1):
+            run = prefect.start(deployment, parameters, key=f"{key}:{attempt}", tags=tags)
+            if run.is_final and run.state_type != "COMPLETED" and asked_by not in run.tags:
+                # How it ended has been told to the one for which this delivery goes on.
+                continue
+            tell(f"{environment}: {prefect.page(run)}")
+            try:
+                return _followed(prefect, run, stored, environment)
+            except Stopped:
+                # Who cancels a delivery means what it has begun as well.
+                prefect.cancel(run.id)
+                raise
+            except _Killed as death:
+                killed += 1
+                if killed > clients().settings.watch.again:
+                    raise
+                tell(f"promoting to {environment} once more: {death}")
+                if (granted := _granted_meanwhile(prefect.run(run.id), stored, environment)) is not None:
+                    return granted
+    raise AssertionError("attempts are not counted to an end")
 
 
 def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: str) -> Promotion:
     """The promotion once the run has granted it: as soon as the ledger says so, which Prefect learns somewhat later."""
-    began = time.monotonic()
+    began = answered = time.monotonic()
     with clients().ledger() as ledger:
         while True:
-            granted = ledger.grant_of(stored.release.service, environment, stored.digest)
-            if granted is not None and granted.run_url.endswith(run.id):
-                return granted
-            if run.is_final:
-                _require_completed(environment, run, prefect.page(run))
-                if granted is not None:
+            try:
+                granted = ledger.grant_of(stored.release.service, environment, stored.digest)
+                if granted is not None and granted.run_url.endswith(run.id):
                     return granted
-                raise Refused(
-                    f"{environment}: its run completed, but the ledger has no grant; do worker and delivery share one ledger?"
-                )
-            pause(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
-            run = prefect.run(run.id)
+                if run.is_final:
+                    _require_completed(environment, run, prefect.page(run))
+                    if granted is not None:
+                        return granted
+                    raise Refused(
+                        f"{environment}: its run completed, but the ledger has no grant; "
+                        "do worker and delivery share one ledger?"
+                    )
+                pause(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
+                run = prefect.run(run.id)
+                answered = time.monotonic()
+            except Exhausted:
+                raise
+            except Transient:
+                if time.monotonic() - answered > PATIENCE:
+                    raise
+                pause(SLOWEST_POLL)
+
+
+def _granted_meanwhile(killed: Run, stored: StoredRelease, environment: str) -> Promotion | None:
+    """The release's grant, where there is one since the run began; refused where another release has been granted since."""
+    if killed.start_time is None:
+        return None
+    with clients().ledger() as ledger:
+        granted = granted_since(ledger, stored.release.service, environment, killed.start_time)
+    if granted is not None and granted.release != stored.digest:
+        raise Refused(f"{environment}: while its run was gone, commit {granted.commit[:12]} was granted, and that stays")
+    return granted
 
 
 def _require_completed(environment: str, run: Run, page: str) -> None:
@@ -69,7 +118,7 @@ def _require_completed(environment: str, run: Run, page: str) -> None:
         case "Transient":
             raise Exhausted(f"{environment}: {run.message} ({page})")
         case "Crashed":
-            raise Exhausted(
+            raise _Killed(
                 f"{environment}: its run was killed; deliver again, and it goes on from there: {run.message} ({page})"
             )
         case "Waiting":

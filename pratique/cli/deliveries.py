@@ -68,7 +68,7 @@ def rollback(
     """Bring an environment back to a release that was granted there before."""
     parameters = {"service": service, "environment": to, "reason": reason, "release": release}
     parameters["requested_by"] = getpass.getuser()
-    _run("rollback/pratique", parameters, no_wait=no_wait, as_json=as_json)
+    _run(clients().place(to).rollback_deployment, parameters, no_wait=no_wait, as_json=as_json)
 
 
 def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:

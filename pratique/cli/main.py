@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clock, deliveries, events, local, manifests, readings
+from pratique.cli import clock, deliveries, events, local, manifests, readings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -55,6 +55,9 @@ for command in (
     readings.history,
     events.webhook,
     events.events,
+    shared.install,
+    shared.worker,
+    shared.watch,
 ):
     app.command()(command)
 

@@ -6,6 +6,7 @@ two seconds, which a command line that only starts a run should not cost.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -48,6 +49,14 @@ class Run(BaseModel):
     """Of a sub-flow's run: the task run that stands for it in the flow run it is part of."""
     work_pool_name: str | None = None
     deployment_id: str | None = None
+    run_count: int = 0
+    parameters: dict[str, Any] = Field(default={}, repr=False)
+
+    @property
+    def since(self) -> datetime:
+        """When it came to its present state; long ago, where the server does not tell."""
+        told = (self.state or {}).get("timestamp")
+        return datetime.fromisoformat(str(told)) if told else datetime.min.replace(tzinfo=UTC)
 
     @property
     def message(self) -> str:
@@ -123,9 +132,68 @@ class Prefect:
         """Record that the run's process is gone; False where the run has come to another state since it was read."""
         if self.run(run.id).state_id != run.state_id:
             return False
-        state = {"type": "CRASHED", "name": "Crashed", "message": why}
+        # Nobody is to run again what was cancelled.
+        kind = "CANCELLED" if run.state_type == "CANCELLING" else "CRASHED"
+        state = {"type": kind, "name": kind.capitalize(), "message": why}
         answer = self._ask("POST", f"/flow_runs/{run.id}/set_state", {"state": state})
         return bool(answer["status"] == "ACCEPT")
+
+    def crashed(self, since: datetime) -> tuple[Run, ...]:
+        """The flow runs that have crashed since then, newest first; 200 at most."""
+        wanted = {"state": {"type": {"any_": ["CRASHED"]}}, "end_time": {"after_": since.isoformat()}}
+        body = {"flow_runs": wanted, "sort": "END_TIME_DESC", "limit": 200}
+        return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
+
+    def run_again(self, run: Run, tags: Sequence[str]) -> Run:
+        """A new run of the same deployment with the same parameters; asked for again, the same one."""
+        body = {"parameters": run.parameters, "idempotency_key": f"again:{run.id}", "tags": list(tags)}
+        path = f"/deployments/{run.deployment_id}/create_flow_run"
+        return Run.read(self._ask("POST", path, {**body, "state": {"type": "SCHEDULED"}}, missing="its deployment is gone"))
+
+    def write_process_pool(self, name: str, template: Mapping[str, object], limit: int | None) -> None:
+        """Let there be a work pool of processes with this base job template, and at most `limit` runs at once."""
+        settings = {"base_job_template": dict(template), "concurrency_limit": limit}
+        if name in self.pools():
+            self._ask("PATCH", f"/work_pools/{name}", settings)
+        else:
+            self._ask("POST", "/work_pools/", {"name": name, "type": "process", **settings})
+
+    def bound_queue(self, pool: str, queue: str, limit: int | None) -> None:
+        """Let at most `limit` runs of the pool's queue run at once."""
+        path = f"/work_pools/{pool}/queues/{queue}"
+        self._ask("PATCH", path, {"concurrency_limit": limit}, missing=f"no queue {queue} in work pool {pool}")
+
+    def pools(self) -> dict[str, str]:
+        """The work pools there are, and the type of each."""
+        return {pool["name"]: pool["type"] for pool in self._ask("POST", "/work_pools/filter", {"limit": 200})}
+
+    def polls(self, pool: str) -> bool:
+        """Whether a worker asks for the pool's runs."""
+        workers = self._ask("POST", f"/work_pools/{pool}/workers/filter", {})
+        return any(worker.get("status") == "ONLINE" for worker in workers)
+
+    def write_automation(self, automation: Mapping[str, Any]) -> None:
+        """Let there be this automation, in the place of those with its name."""
+        body = {"automations": {"name": {"any_": [automation["name"]]}}}
+        for present in self._ask("POST", "/automations/filter", body):
+            self._ask("DELETE", f"/automations/{present['id']}")
+        self._ask("POST", "/automations/", automation)
+
+    def emit(self, event: str, resource: str, at: datetime) -> None:
+        """Let an event happen, which takes the way of all events: through the server's messaging, to its database."""
+        body = {"id": str(uuid.uuid4()), "event": event, "occurred": at.isoformat()}
+        self._ask("POST", "/events", [{**body, "resource": {"prefect.resource.id": resource}}])
+
+    def last_event(self, event: str, resource: str, since: datetime) -> datetime | None:
+        """When the event last happened to the resource, as far as the server's database has it; None for not since then."""
+        wanted = {
+            "order": "DESC",
+            "occurred": {"since": since.isoformat()},
+            "event": {"name": [event]},
+            "resource": {"id": [resource]},
+        }
+        found = self._ask("POST", "/events/filter", {"filter": wanted, "limit": 1})["events"]
+        return datetime.fromisoformat(found[0]["occurred"]) if found else None
 
     def due(self, deployment_id: str, now: datetime) -> tuple[Run, ...]:
         """The deployment's runs whose time has come, whatever has become of them, the latest first; 200 at most."""
@@ -149,7 +217,7 @@ class Prefect:
         """Where a person sees the run in the UI."""
         return f"{self._ui_url}/runs/flow-run/{run.id}"
 
-    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None = None, *, missing: str = "not found") -> Any:
+    def _ask(self, method: str, path: str, body: object = None, *, missing: str = "not found") -> Any:
         try:
             response = self._client.request(method, path, json=body)
         except httpx.HTTPError as error:
@@ -164,7 +232,15 @@ class Prefect:
             raise Transient(f"Prefect answered {status} to {method} {path}")
         if status >= HTTPStatus.BAD_REQUEST:
             raise Refused(f"Prefect refused {method} {path} with {status}: {response.text[:500]}")
-        return response.json()
+        return None if status == HTTPStatus.NO_CONTENT else response.json()
+
+
+def prefect_environment(settings: PrefectSettings) -> dict[str, str]:
+    """The variables by which Prefect's own programs reach the server that the settings name."""
+    found = {"PREFECT_API_URL": settings.api_url}
+    if settings.auth_file is not None:
+        found["PREFECT_API_AUTH_STRING"] = settings.auth_file.read_text().strip()
+    return found
 
 
 @contextmanager

@@ -6,9 +6,8 @@ and the runs of sub-flows, which have no process of their own.
 
 from __future__ import annotations
 
-import psutil
-
 from pratique.clients.prefect import Prefect, Run
+from pratique.warm.worker import runs_with_a_process
 
 
 def end_orphans(prefect: Prefect, pool: str, *, watched: bool) -> list[Run]:
@@ -19,7 +18,7 @@ def end_orphans(prefect: Prefect, pool: str, *, watched: bool) -> list[Run]:
     """
     crashed = []
     if not watched:
-        alive = _runs_with_a_process()
+        alive = runs_with_a_process()
         lost = [run for run in prefect.unfinished() if run.work_pool_name == pool and run.id not in alive]
         crashed += [run for run in lost if prefect.crash(run, "its process was gone when the local stack came up")]
     for run in prefect.unfinished():
@@ -31,15 +30,3 @@ def end_orphans(prefect: Prefect, pool: str, *, watched: bool) -> list[Run]:
         ):
             crashed.append(run)
     return crashed
-
-
-def _runs_with_a_process() -> set[str]:
-    """The flow runs that some process of this machine works on, by the variable with which Prefect starts each of them."""
-    found = set()
-    for process in psutil.process_iter():
-        try:
-            found.add(process.environ().get("PREFECT__FLOW_RUN_ID", ""))
-        except psutil.Error:
-            # It has ended meanwhile, or is another user's.
-            continue
-    return found

@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import httpx
-
 from pratique.clients.prefect import open_prefect
-from pratique.errors import Refused, Transient
+from pratique.deploying import bound_queues, deploy
+from pratique.errors import Transient
 from pratique.local.process import Processes
 from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 from pratique.values.digest import Digest, digest_of
+from pratique.warm.job_template import job_template
+from pratique.warm.worker import PRELOADED, answers
 
 WORK_POOL = "pratique"
-
-PRELOADED = (
-    "prefect.engine",
-    "prefect.flow_engine",
-    "flows.deliver",
-    "flows.promote",
-    "flows.rollback",
-    "pratique.clients.cloudformation",
-    "pratique.clients.engine",
-    "pratique.clients.git",
-    "pratique.clients.ledger",
-    "pratique.clients.sigstore",
-)
-"""What the warm server imports: the engine, every flow, and the clients that take long."""
 
 RUNS_AT_ONCE = 6
 """Of the local work pool: a delivery, its preparation's place, and the promotions of one generation."""
@@ -94,14 +77,11 @@ def deploy_flows(stack: PrefectStack) -> bool:
     wanted = _deployed(table, stack)
     if mark.exists() and mark.read_text() == wanted:
         return False
-    _create_work_pool(stack)
-    command = [_tool("prefect"), "--no-prompt", "deploy", "--all", "--prefect-file", str(table.relative_to(stack.checkout))]
-    environment = {**os.environ, **stack.environment}
-    done = subprocess.run(
-        command, cwd=stack.checkout, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
-    if done.returncode != 0:
-        raise Refused(f"deploying {table} failed: {done.stdout[-1500:]} {done.stderr[-1500:]}")
+    with open_prefect(PrefectSettings(api_url=stack.api_url)) as prefect:
+        prefect.write_process_pool(WORK_POOL, _job_template(stack), RUNS_AT_ONCE)
+    deploy(stack.checkout, table.relative_to(stack.checkout), stack.environment)
+    with open_prefect(PrefectSettings(api_url=stack.api_url)) as prefect:
+        bound_queues(prefect, table, RUNS_AT_ONCE)
     mark.write_text(wanted)
     return True
 
@@ -110,67 +90,27 @@ def start_worker(processes: Processes, stack: PrefectStack, environment: Mapping
     """The warm server and the worker whose runs it starts."""
     settings = {**stack.environment, **environment, "PYTHONPATH": str(stack.checkout)}
     warm = [sys.executable, "-m", "pratique.warm.server", str(stack.socket), *PRELOADED]
-    processes.start("warm", warm, ready=lambda: _forks(stack.socket), environment=settings, within=120)
+    processes.start("warm", warm, ready=lambda: answers(stack.socket), environment=settings, within=120)
     work = [_tool("prefect"), "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "local"]
     processes.start("worker", work, ready=lambda: _worker_polls(stack), environment=settings, within=120)
 
 
-def job_template(stack: PrefectStack) -> dict[str, object]:
-    """The base job template of a process work pool whose runs start warm.
-
-    The shape is Prefect's (`prefect work-pool get-default-base-job-template --type process`); only the defaults are ours.
-    """
-    launch = Path(__file__).parents[1] / "warm" / "launch.py"
-    command = shlex.join([sys.executable, "-I", "-S", "-E", str(launch), str(stack.socket), "prefect.engine"])
-    defaults: dict[str, tuple[str, object]] = {
-        "name": ("string", None),
-        "command": ("string", command),
-        "working_dir": ("string", str(stack.checkout)),
-        "stream_output": ("boolean", False),
-        "env": ("object", {}),
-        "labels": ("object", {}),
-    }
-    properties = {name: {"title": name, "type": kind, "default": default} for name, (kind, default) in defaults.items()}
-    return {
-        "job_configuration": {name: f"{{{{ {name} }}}}" for name in defaults},
-        "variables": {"type": "object", "properties": properties},
-    }
-
-
-def _create_work_pool(stack: PrefectStack) -> None:
-    settings = {"base_job_template": job_template(stack), "concurrency_limit": RUNS_AT_ONCE}
-    try:
-        with httpx.Client(base_url=stack.api_url, timeout=30) as client:
-            answer = client.post("/work_pools/", json={"name": WORK_POOL, "type": "process", **settings})
-            if answer.status_code == httpx.codes.CONFLICT:
-                answer = client.patch(f"/work_pools/{WORK_POOL}", json=settings)
-            answer.raise_for_status()
-    except httpx.HTTPError as error:
-        raise Transient(f"the work pool could not be written: {error}") from None
-
-
-def _forks(path: Path) -> bool:
-    # One that was killed leaves its socket behind, so that there is one says nothing.
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True
-
-
 def _worker_polls(stack: PrefectStack) -> bool:
     try:
-        answer = httpx.post(f"{stack.api_url}/work_pools/{WORK_POOL}/workers/filter", json={}, timeout=5)
-    except httpx.HTTPError:
+        with open_prefect(PrefectSettings(api_url=stack.api_url)) as prefect:
+            return prefect.polls(WORK_POOL)
+    except Transient:
         return False
-    return answer.is_success and any(worker.get("status") == "ONLINE" for worker in answer.json())
+
+
+def _job_template(stack: PrefectStack) -> dict[str, object]:
+    return job_template(stack.checkout, stack.socket)
 
 
 def _deployed(table: Path, stack: PrefectStack) -> Digest:
     flows = sorted((stack.checkout / "flows").glob("*.py"))
     content = b"".join(file.read_bytes() for file in (table, *flows))
-    return digest_of(content + repr(job_template(stack)).encode() + stack.api_url.encode())
+    return digest_of(content + repr(_job_template(stack)).encode() + stack.api_url.encode())
 
 
 def _tool(name: str) -> str:

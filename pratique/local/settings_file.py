@@ -35,6 +35,8 @@ def write_settings(
         "ledger": {"url": f"sqlite:///{file.parent / 'ledger.db'}", "lease": LEASE},
         "prefect": {"api_url": prefect.api_url},
         "environments": dict.fromkeys(ENVIRONMENTS, place),
+        # One worker and a person beside it: what was killed is for that person to see.
+        "watch": {"again": 0},
         # Whoever runs the local stack owns everything in it.
         "unsafe_any_repository": True,
     }
