@@ -21,10 +21,12 @@ from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment
+from pratique.values.event import Forge
 from pratique.values.references import SecretReference
 from pratique.values.trust import Trusted
 
 if TYPE_CHECKING:
+    from pratique.clients.ports.forge import ForgeClient
     from pratique.clients.prefect import Prefect
     from pratique.clients.registry import Credentials
     from pratique.clients.vault import Vault
@@ -144,6 +146,17 @@ class Clients:
 
         with open_inbox(self.settings.ledger) as inbox:
             yield inbox
+
+    @contextmanager
+    def forge(self, kind: Forge) -> Iterator[ForgeClient]:
+        from pratique.clients.forge import open_forge
+
+        settings = self.settings.webhook.forges.get(kind)
+        if settings is None:
+            raise Refused(f"the settings do not say how {kind} is told anything: add [webhook.forges.{kind}]")
+        token = self.read_secrets({"token": settings.token})["token"]
+        with open_forge(kind, settings, token) as forge:
+            yield forge
 
     def _registry_credentials(self) -> Credentials | None:
         from pratique.clients.registry import Credentials

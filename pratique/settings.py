@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pratique.errors import Invalid
@@ -148,6 +148,8 @@ class EnvironmentSettings(Value):
     """Whose signatures count here. None: every promotion into it is refused."""
     deployment: str = "promote/pratique"
     """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
+    previewed: bool = True
+    """Plan pull requests here: their templates are looked at with the credentials that this environment's settings name."""
     aws: AwsSettings = AwsSettings()
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
 
@@ -172,6 +174,27 @@ Secrets = Annotated[tuple[SecretText, ...], Field(min_length=1, max_length=2)]
 """The current one, and beside it the next or the last one while they are exchanged."""
 
 
+def _can_be_told(forge: Forge) -> Forge:
+    if forge not in (Forge.GITHUB, Forge.GITLAB, Forge.GITEA):
+        raise ValueError(f"nothing is reported to {forge}: name github, gitlab or gitea")
+    return forge
+
+
+ToldForge = Annotated[Forge, AfterValidator(_can_be_told)]
+"""A forge that takes reports."""
+
+
+class ForgeSettings(Value):
+    """A forge that is told what becomes of its events."""
+
+    api: str = Field(pattern=r"^https?://[^/?#\s@]+(?:/[^?#\s]*)?$")
+    """The address of its API: `https://api.github.com`, `https://gitlab.com/api/v4`, `https://git.example.com/api/v1`."""
+    token: SecretText
+    """With which commit statuses and comments are written."""
+    account: str | None = Field(default=None, min_length=1)
+    """The name of the token's account; absent: the forge is asked, which one of a GitHub App cannot (`my-app[bot]`)."""
+
+
 class WebhookSettings(Value):
     """The intake of events; a forge without secrets cannot call."""
 
@@ -193,6 +216,10 @@ class WebhookSettings(Value):
     """Calls in a second from all."""
     proxies: tuple[str, ...] = ()
     """Addresses of reverse proxies whose `X-Forwarded-For` is believed."""
+    forges: dict[ToldForge, ForgeSettings] = Field(default_factory=dict)
+    """Which forges are told what becomes of their events, and how."""
+    previews_of_forks: bool = False
+    """Preview pull requests, too, whose commits are on no branch of the repository itself, and so may be anybody's."""
     dispatchers: int = Field(default=2, ge=1, le=32)
     """Events that are dispatched at once."""
     lease: Span = timedelta(minutes=2)

@@ -14,6 +14,7 @@ from pydantic import Field, StringConstraints
 
 from pratique.values._base import Value
 from pratique.values.names import Name
+from pratique.values.report import Reported
 
 
 class Forge(StrEnum):
@@ -78,6 +79,8 @@ class Event(Value):
     """The last environment of a delivery; None goes through all of them."""
     branch: str | None = Field(default=None, max_length=255)
     """Of an image: the branch that is delivered because of it."""
+    reports: bool = False
+    """Its forge is told what becomes of it."""
     received_at: datetime
 
     @property
@@ -121,6 +124,10 @@ class InboxEvent(Value):
     """The id of its flow run."""
     run_url: str = ""
     finished_at: datetime | None = None
+    commit: str = ""
+    """The commit that it was decided about; empty while it waits, and where its forge is to be told nothing of it."""
+    reported: Reported = Reported()
+    """What its forge was told last."""
 
 
 class Claim(Value):
@@ -133,10 +140,19 @@ class Claim(Value):
     """By the database's clock."""
 
 
+class ReportClaim(Value):
+    """The right to tell a forge of one event, for a while; fenced as a `Claim` is."""
+
+    held: InboxEvent
+    fence: int
+
+
 class Backlog(Value):
     """How far the inbox is behind."""
 
     waiting: int
+    unreported: int = 0
+    """Events whose forge could not be told what became of them yet."""
     oldest: datetime | None = None
     """When the oldest event that still waits was received."""
 
