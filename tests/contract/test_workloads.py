@@ -1,10 +1,13 @@
-"""What every `Workloads` keeps: the fake and a real Docker host alike."""
+"""What every `Workloads` keeps: the fake, the recording target of the benchmark, and a real Docker host alike."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+from typing import cast
 
 import pytest
 
@@ -13,6 +16,8 @@ from pratique.values.digest import digest_of
 from pratique.values.references import ImageReference
 from pratique.values.workload import DesiredWorkload, WorkloadState
 from tests.fakes.engine import FakeWorkloads
+from tests.recording.target import RecordingTarget
+from tests.recording.workloads import RecordingWorkloads
 from tests.services.engine import ArrangedWorkloads, desired_workload
 
 
@@ -40,12 +45,43 @@ class ArrangedFake:
         return ("report",)
 
 
+@dataclass
+class ArrangedRecording(ArrangedFake):
+    """The recording target, whose host is a fake: reached over its wire, arranged behind it."""
+
+    recorded: RecordingWorkloads = field(default_factory=lambda: RecordingWorkloads(""))
+
+    def __post_init__(self) -> None:
+        self.host, self.workloads = self.workloads, cast("FakeWorkloads", self.recorded)
+
+    def unready(self, commit: str) -> DesiredWorkload:
+        self.host.never_ready.add(commit * 40)
+        return self.desired(commit)
+
+    def variables_of(self, container: str) -> dict[str, str]:
+        return self.host.environments[container]
+
+    def set_output(self, status: int, output: str) -> tuple[str, ...]:
+        self.host.execution = lambda container, command, timeout: (status, output)
+        return ("report",)
+
+
 World = ArrangedFake | ArrangedWorkloads
 
 
-@pytest.fixture(params=["fake", "docker"])
-def world(request: pytest.FixtureRequest) -> World:
-    return ArrangedFake() if request.param == "fake" else request.getfixturevalue("arranged_workloads")
+@pytest.fixture(params=["fake", "recording", "docker"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    match request.param:
+        case "fake":
+            yield ArrangedFake()
+        case "docker":
+            yield request.getfixturevalue("arranged_workloads")
+        case "recording":
+            with RecordingTarget(0, tmp_path / "log") as target:
+                Thread(target=target.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+                with RecordingWorkloads(target.address) as workloads:
+                    yield ArrangedRecording(workloads=target.host, recorded=workloads)
+                target.shutdown()
 
 
 def deploy(world: World, desired: DesiredWorkload, fence: int = 1) -> WorkloadState:

@@ -46,6 +46,10 @@ class RecordingTarget(socketserver.ThreadingTCPServer):
         self._log = log.open("a", buffering=1)
         self.connections = itertools.count(1)
 
+    def server_close(self) -> None:
+        super().server_close()
+        self._log.close()
+
     @property
     def address(self) -> str:
         return f"127.0.0.1:{self.server_address[1]}"
