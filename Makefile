@@ -48,6 +48,7 @@ bench-delivery: system environment-test .tools/bench/bin/cosign .tools/bench/bin
 
 bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
 	$(BIN)/python -m benchmarks.webhook.measure
+	deployments/with-engine $(BIN)/python -m benchmarks.webhook.until_running
 
 bench-scale: system-test environment-test ## Promotions by one, two and four workers, undisturbed and with workers killed
 	$(BIN)/python -m benchmarks.scale.measure
