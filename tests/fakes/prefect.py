@@ -1,4 +1,4 @@
-"""A Prefect server in memory, as far as the watch asks it: runs, their states, events, and a clock of its own."""
+"""A Prefect server in memory, as far as the watch and workers ask it: runs, their states, events, and a clock of its own."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pratique.clients.prefect import Run
-from pratique.errors import Transient
+from pratique.errors import Refused, Transient
 
 UNFINISHED = ("PENDING", "RUNNING", "CANCELLING")
 
@@ -46,6 +46,11 @@ class FakePrefect:
         self._answer()
         last = self._events.get((event, resource))
         return last if last is not None and last >= since else None
+
+    def run(self, run_id: str) -> Run:
+        if run_id not in self.runs:
+            raise Refused(f"no flow run {run_id}")
+        return self.runs[run_id]
 
     def unfinished(self) -> tuple[Run, ...]:
         self._answer()

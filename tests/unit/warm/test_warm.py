@@ -137,3 +137,30 @@ def test_a_module_that_starts_a_thread_is_refused(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode != 0
     assert "started threads" in done.stderr
+
+
+def test_a_run_has_a_note_while_it_lives(socket: Path) -> None:
+    notes = Path(f"{socket}.runs")
+    notes.mkdir()
+    command = [sys.executable, "-I", "-S", "-E", launch.__file__, "$WHERE", "child", "wait"]
+    environment = {**os.environ, "WHERE": str(socket), "PREFECT__FLOW_RUN_ID": "some-run"}
+    launcher = subprocess.Popen(command, cwd=socket.parent, env=environment, stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    assert "wait" in launcher.stdout.readline()
+    assert [note.name for note in notes.iterdir()] == ["some-run"]
+    launcher.send_signal(signal.SIGTERM)
+    launcher.communicate()
+    assert list(notes.iterdir()) == []
+
+
+def test_the_note_of_a_run_whose_machine_was_lost_stays(socket: Path) -> None:
+    notes = Path(f"{socket}.runs")
+    notes.mkdir()
+    command = [sys.executable, "-I", "-S", "-E", launch.__file__, str(socket), "child", "wait"]
+    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": "lost-run"}
+    launcher = subprocess.Popen(command, cwd=socket.parent, env=environment, stdout=subprocess.PIPE, text=True)
+    assert launcher.stdout is not None
+    assert "wait" in launcher.stdout.readline()
+    launcher.kill()
+    launcher.communicate()
+    assert [note.name for note in notes.iterdir()] == ["lost-run"]
