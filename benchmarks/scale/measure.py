@@ -5,6 +5,7 @@
 Each delivery promotes a signed release through dev, staging and prod. What it deploys to is the recording target
 (`tests/recording/`): real containers would measure the engine. Its log is the proof: each release written once in each place,
 no two holders in one place at once, nothing written under a fence that was not the highest.
+Where something is killed, it is a run's process three times of four, and a worker with everything it runs the fourth time.
 Printed for each: seconds, promotions per second, attempts, what was killed. It fails where the log does not prove it.
 """
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,11 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--services", type=int, default=30)
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
-    parser.add_argument("--life", type=float, default=40, help="seconds a worker lives on average where workers are killed")
+    parser.add_argument("--every", type=float, default=4, help="seconds from one `kill -9` to the next, on average")
     parser.add_argument("--seconds", type=float, default=1.0, help="seconds that a deployment works at the target")
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     parser.add_argument("--only", choices=["calm", "killed"], help="leave out the other half")
     asked = parser.parse_args()
+    # Ended from outside, it leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     stack = SharedStack(seconds=asked.seconds)
     names = [f"service-{number:02}" for number in range(asked.services)]
     rows: list[dict[str, Any]] = []
@@ -44,7 +48,7 @@ def main() -> None:
             workers = [f"worker-{number}" for number in range(1, count + 1)]
             for half in ("calm", "killed"):
                 if asked.only in {None, half}:
-                    rows.append(measure(stack, names, workers, asked.life / count if half == "killed" else None))
+                    rows.append(measure(stack, names, workers, asked.every if half == "killed" else None))
                     print(json.dumps(rows[-1]), flush=True)
             for worker in workers:
                 stack.kill(worker)
@@ -72,8 +76,9 @@ def measure(stack: SharedStack, names: Sequence[str], workers: Sequence[str], ev
         "killed every": every,
         "seconds": round(outcome.seconds, 1),
         "promotions a minute": round(60 * promotions / outcome.seconds, 1),
-        "workers killed": outcome.losses.killed,
+        "workers killed": outcome.losses.workers,
         "runs killed with them": outcome.losses.runs,
+        "runs killed alone": outcome.losses.alone,
         "died inside the target": outcome.proof.died_inside,
         "attempts of deliveries": outcome.attempts,
         "promotions begun": len(outcome.promotions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import threading
 import time
@@ -22,13 +23,14 @@ GIVES_UP_AFTER = 1500.0
 
 @dataclass
 class Losses:
-    """What happened to the workers."""
+    """What was lost."""
 
-    killed: int = 0
-    """Workers that were lost with all they ran."""
+    workers: int = 0
+    """Workers that were killed with all they ran."""
     runs: int = 0
     """Flow runs that worked at them then."""
-    frozen: int = 0
+    alone: int = 0
+    """Flow runs whose process was killed, and nothing else."""
 
 
 @dataclass
@@ -52,24 +54,30 @@ class Outcome:
 
 
 class Losing(threading.Thread):
-    """Kills one worker after the other with everything it runs, and lets each come up again, as its supervisor would."""
+    """Kills something every few seconds: a run's process, or each so many times a worker with everything it runs.
 
-    def __init__(self, stack: SharedStack, workers: Sequence[str], every: float, seed: int = 1) -> None:
+    The worker comes up again, as its supervisor would let it.
+    """
+
+    def __init__(self, stack: SharedStack, workers: Sequence[str], every: float, *, worker_each: int = 4) -> None:
         super().__init__(daemon=True)
-        self._stack, self._workers, self._every = stack, list(workers), every
-        # The same workers in the same order with each run.
-        self._random = random.Random(seed)  # noqa: S311
+        self._stack, self._workers, self._every, self._worker_each = stack, list(workers), every, worker_each
+        # The same choices with each run.
+        self._random = random.Random(1)  # noqa: S311
         self._over = threading.Event()
         self.losses = Losses()
 
     def run(self) -> None:
-        while not self._over.wait(self._random.uniform(0.5, 1.5) * self._every):
-            name = self._random.choice(self._workers)
-            self.losses.runs += self._stack.runs_of(name)
-            self.losses.killed += 1
-            self._stack.kill(name)
-            if self._over.wait(0.5):
+        for number in itertools.count(1):
+            if self._over.wait(self._random.uniform(0.5, 1.5) * self._every):
                 return
+            name = self._random.choice(self._workers)
+            if number % self._worker_each:
+                self.losses.alone += self._stack.kill_run(name, self._random)
+                continue
+            self.losses.runs += len(self._stack.runs_of(name))
+            self.losses.workers += 1
+            self._stack.kill(name)
             self._stack.start_worker(name)
 
     def end(self) -> None:

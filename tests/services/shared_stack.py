@@ -4,6 +4,7 @@ services in processes of their own, the ledger on PostgreSQL, workers, the watch
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -125,9 +126,22 @@ class SharedStack:
         for process in family:
             _send(process, signal.SIGCONT)
 
-    def runs_of(self, name: str) -> int:
-        """How many flow runs work at the worker now."""
-        return max(0, len(self._family(name)) - 3)
+    def kill_run(self, name: str, chance: random.Random) -> bool:
+        """`kill -9` for the process of one flow run at the worker; False where none works there now."""
+        runs = self.runs_of(name)
+        if runs:
+            _send(chance.choice(runs), signal.SIGKILL)
+        return bool(runs)
+
+    def runs_of(self, name: str) -> list[psutil.Process]:
+        """The processes of the flow runs that work at the worker now: the forks of its warm server."""
+        for process in self._family(name):
+            try:
+                if "pratique.warm.server" in process.cmdline():
+                    return process.children()
+            except psutil.NoSuchProcess:
+                continue
+        return []
 
     @contextmanager
     def clients(self) -> Iterator[Clients]:
