@@ -24,7 +24,8 @@ def survey(clients: Clients, service: str | None = None, environment: str | None
     with clients.ledger() as ledger:
         names = sorted({name for name, _ in ledger.environments(service)})
         places = [place for name in names for place in _places(ledger, name, environment)]
-    return [_step(clients, place) for place in places]
+    known: dict[str, StoredRelease] = {}
+    return [_step(clients, place, known) for place in places]
 
 
 def start_step(clients: Clients, step: Step, tag: str) -> Step:
@@ -86,11 +87,11 @@ def _grants(own: Mapping[str, Sequence[Promotion]], names: Sequence[str]) -> dic
     return {name: tuple(sorted(granted(name), key=lambda one: one.fence or 0, reverse=True)) for name in names}
 
 
-def _step(clients: Clients, place: Place) -> Step:
+def _step(clients: Clients, place: Place, known: dict[str, StoredRelease]) -> Step:
     newest = newest_eligible(place)
     release = newest
     try:
-        stored = _read(clients, place, newest) if newest is not None else None
+        stored = _read(clients, place, newest, known) if newest is not None else None
         has_windows = stored is not None and _has_windows(stored, place.environment)
         release = choose(place, newest, has_windows=has_windows)
         if release is None:
@@ -98,7 +99,7 @@ def _step(clients: Clients, place: Place) -> Step:
         if (stopped := obstacle(place, release)) is not None:
             return stopped
         if stored is None or stored.digest != release:
-            stored = _read(clients, place, release)
+            stored = _read(clients, place, release, known)
         decision = judge(clients, stored, environment_of(stored.release.manifest, place.environment))
     except Refused as refused:
         # One that cannot be read keeps none of the others from moving.
@@ -106,9 +107,12 @@ def _step(clients: Clients, place: Place) -> Step:
     return step_of(place, release, stored.release.commit.id, decision)
 
 
-def _read(clients: Clients, place: Place, digest: str) -> StoredRelease:
-    with clients.registry() as registry:
-        return read(registry, place.service, digest)
+def _read(clients: Clients, place: Place, digest: str, known: dict[str, StoredRelease]) -> StoredRelease:
+    """The release, read once: several environments hold the same one."""
+    if digest not in known:
+        with clients.registry() as registry:
+            known[digest] = read(registry, place.service, digest)
+    return known[digest]
 
 
 def _has_windows(stored: StoredRelease, environment: str) -> bool:
