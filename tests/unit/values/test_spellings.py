@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from pratique.values.digest import Digest
 from pratique.values.duration import Duration, Span, format_duration, parse_duration
 from pratique.values.names import CommitId, Name
+from pratique.values.recurrence import LocalStart, RecurrenceRule, ZoneName
 from pratique.values.references import EnvironmentSecretText, SecretReference, SecretText
 from pratique.values.sections import RelativePath, Version, WritablePath
 
@@ -30,6 +31,9 @@ KINDS: dict[str, Any] = {
     "path inside": RelativePath,
     "path in a container": WritablePath,
     "version": Version,
+    "recurrence rule": RecurrenceRule,
+    "local start": LocalStart,
+    "time zone": ZoneName,
 }
 
 
