@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from pratique.clients.prefect import Prefect
@@ -29,8 +31,8 @@ def working(shared_stack: SharedStack) -> SharedStack:
 
 
 def test_every_promotion_is_made_once_however_often_workers_are_killed(working: SharedStack) -> None:
-    releases = services(working, [f"service-{number}" for number in range(6)])
-    outcome = deliver_all(working, releases, Losing(working, WORKERS, every=4))
+    releases = services(working, [f"service-{number}" for number in range(4)])
+    outcome = deliver_all(working, releases, Losing(working, WORKERS, every=3, worker_each=3, most=6))
 
     assert [run.state_name for run in outcome.deliveries] == ["Completed"] * len(releases), outcome.deliveries
     places = {(stored.release.service, name, stored.digest) for stored in releases for name in ENVIRONMENTS}
@@ -79,6 +81,17 @@ def test_pools_of_each_environment_are_written_to_the_server(working: SharedStac
         run = prefect.start("rollback/prod", {"service": "hello", "environment": "prod", "reason": "test"}, key="rollback")
         assert prefect.run(run.id).work_pool_name == "pratique-prod"
         prefect.cancel(run.id)
+
+
+def test_a_refusal_is_noticed_by_its_automation(working: SharedStack) -> None:
+    began = datetime.now(UTC)
+    with working.clients() as clients, clients.prefect() as prefect:
+        nowhere = {"repository": str(working.folder / "nowhere")}
+        prefect.start("deliver/pratique", nowhere, key=f"nowhere:{began}", tags=["pratique"])
+        api = httpx.post(f"{clients.settings.prefect.api_url}/automations/filter", json={}).raise_for_status()
+        (refusal,) = [one["id"] for one in api.json() if one["name"] == "pratique - a run did not do what was asked"]
+        triggered = "prefect.automation.triggered", f"prefect.automation.{refusal}"
+        assert eventually(lambda: prefect.last_event(*triggered, began), "its automation is triggered")
 
 
 def entered(log: Path, service: str) -> bool:

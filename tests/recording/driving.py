@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import threading
 import time
@@ -56,19 +55,22 @@ class Outcome:
 class Losing(threading.Thread):
     """Kills something every few seconds: a run's process, or each so many times a worker with everything it runs.
 
-    The worker comes up again, as its supervisor would let it.
+    The worker comes up again, as its supervisor would let it. After `most` times it is enough.
     """
 
-    def __init__(self, stack: SharedStack, workers: Sequence[str], every: float, *, worker_each: int = 4) -> None:
+    def __init__(
+        self, stack: SharedStack, workers: Sequence[str], every: float, *, worker_each: int = 4, most: int = 10_000
+    ) -> None:
         super().__init__(daemon=True)
-        self._stack, self._workers, self._every, self._worker_each = stack, list(workers), every, worker_each
+        self._stack, self._workers, self._every = stack, list(workers), every
+        self._worker_each, self._most = worker_each, most
         # The same choices with each run.
         self._random = random.Random(1)  # noqa: S311
         self._over = threading.Event()
         self.losses = Losses()
 
     def run(self) -> None:
-        for number in itertools.count(1):
+        for number in range(1, self._most + 1):
             if self._over.wait(self._random.uniform(0.5, 1.5) * self._every):
                 return
             name = self._random.choice(self._workers)

@@ -204,7 +204,7 @@ class SharedStack:
             "prefect": {"api_url": self._prefect.api_url},
             "environments": dict.fromkeys(ENVIRONMENTS, place),
             "unsafe_any_repository": True,
-            "watch": {"every": "3s", "pending": "30s", "again": 100},
+            "watch": {"every": "3s", "pending": "60s", "again": 100},
         }
         self.config.write_text(tomli_w.dumps(content))
 
