@@ -68,7 +68,7 @@ def measure(stack: SharedStack, names: Sequence[str], workers: Sequence[str], ev
         stack.until_working(worker)
     releases = services(stack, names)
     losing = None if every is None else Losing(stack, workers, every)
-    before = os.getloadavg()[0]
+    load, cpu = os.getloadavg()[0], stack.cpu_seconds()
     outcome = deliver_all(stack, releases, losing)
     promotions = len(releases) * len(ENVIRONMENTS)
     return {
@@ -84,9 +84,20 @@ def measure(stack: SharedStack, names: Sequence[str], workers: Sequence[str], ev
         "promotions begun": len(outcome.promotions),
         "granted": len(outcome.granted(with_changes=True)),
         "granted as done already": len(outcome.granted(with_changes=False)),
-        "load before": round(before, 1),
+        "load before": round(load, 1),
+        # Of a worker that was killed nobody knows any more what it had used.
+        "cpu seconds": {} if every else _grouped({name: used - cpu.get(name, 0) for name, used in stack.cpu_seconds().items()}),
         "unproved": problems(outcome, [stored.digest for stored in releases], promotions),
     }
+
+
+def _grouped(used: dict[str, float]) -> dict[str, float]:
+    """Workers as one."""
+    found: dict[str, float] = {}
+    for name, seconds in used.items():
+        group = "workers" if name.startswith("worker-") else name
+        found[group] = round(found.get(group, 0.0) + seconds, 1)
+    return found
 
 
 def problems(outcome: Outcome, digests: Sequence[str], promotions: int) -> list[str]:

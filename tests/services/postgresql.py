@@ -58,6 +58,10 @@ class Cluster:
                 pytest.fail(f"postgres did not start: {(self._folder / 'log').read_text()}")
             time.sleep(0.05)
 
+    @property
+    def process_id(self) -> int:
+        return self._process.pid
+
     def stop(self) -> None:
         """At once: open connections are cut."""
         self._process.send_signal(signal.SIGINT)

@@ -143,6 +143,12 @@ class SharedStack:
                 continue
         return []
 
+    def cpu_seconds(self) -> dict[str, float]:
+        """What each part has used so far, with the processes that it has waited for: runs count as their worker's."""
+        used = {name: sum(map(_used, self._family(name))) for name in [*self._names, "redis", "registry", "openbao"]}
+        server = psutil.Process(self._cluster.process_id)
+        return {**used, "postgresql": sum(map(_used, [server, *server.children()]))}
+
     @contextmanager
     def clients(self) -> Iterator[Clients]:
         """The library's own clients of this stack."""
@@ -225,6 +231,13 @@ def shared_variables(database: str, redis: str) -> Mapping[str, str]:
         "PREFECT_REDIS_MESSAGING_PUBLISHER_PUBLISH_EVERY": "1",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     }
+
+
+def _used(process: psutil.Process) -> float:
+    try:
+        return sum(process.cpu_times()[:4])
+    except psutil.NoSuchProcess:
+        return 0.0
 
 
 def _send(process: psutil.Process, number: int) -> None:
