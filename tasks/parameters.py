@@ -33,6 +33,24 @@ Repository = Annotated[
     ),
 ]
 Ref = Annotated[str, _shown("Ref", "Branch, tag or full commit id.", examples=["main", "v1.4.0"], min_length=1, max_length=255)]
+PullRequestRef = Annotated[
+    str,
+    _shown(
+        "Ref",
+        "Where the commit is: a branch, or the ref of a pull request such as refs/pull/7/head.",
+        examples=["refs/pull/7/head", "refs/merge-requests/7/head", "feature"],
+        min_length=1,
+        max_length=255,
+    ),
+]
+CommitId = Annotated[
+    str | None,
+    _shown(
+        "Commit",
+        "The full id that the ref must be at; empty takes whichever it is at.",
+        pattern=r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$",
+    ),
+]
 ServiceName = Annotated[str, _shown("Service", "The service, as its pratique.yaml names it.", pattern=NAME_PATTERN)]
 ReleaseDigest = Annotated[
     str, _shown("Release", "Digest of the release; `pratique releases` lists them.", pattern=DIGEST_PATTERN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 
 import httpx
@@ -25,6 +26,11 @@ async def label_run(stored: StoredRelease, environment: Environment | None = Non
     tags = {f"service:{stored.release.service}", f"commit:{stored.release.commit.short}"}
     if environment is not None:
         tags.add(f"environment:{environment.name}")
+    await tag_run(tags)
+
+
+async def tag_run(tags: AbstractSet[str]) -> None:
+    """Give the present run these tags beside those that it has."""
     if flow_run.id is not None:
         async with get_client() as client:
             await client.update_flow_run(flow_run.id, tags=sorted({*flow_run.tags, *tags}))
@@ -35,7 +41,7 @@ async def report_release(stored: StoredRelease) -> StoredRelease:
     release = stored.release
     await acreate_markdown_artifact(
         reports.release_report(stored, clients().settings.registry.address),
-        key=_key("release", release.service, release.commit.short),
+        key=artifact_key("release", release.service, release.commit.short),
         description=f"{release.service}: the release of commit {release.commit.short}",
     )
     return stored
@@ -45,7 +51,7 @@ async def report_plan(stored: StoredRelease, environment: Environment, plan: Pla
     """The plan, as an artifact: what changes, or why nothing does."""
     await acreate_markdown_artifact(
         reports.plan_report(stored, environment, plan),
-        key=_key("plan", environment.service, environment.name),
+        key=artifact_key("plan", environment.service, environment.name),
         description=f"{environment.service}: what changes in {environment.name}",
     )
 
@@ -56,7 +62,7 @@ async def report_promotion(promotion: Promotion) -> Promotion:
         found = [ledger.granted(*place) for place in ledger.environments(promotion.service)]
     await acreate_table_artifact(
         reports.environment_table([held for held in found if held is not None]),
-        key=_key("environments", promotion.service),
+        key=artifact_key("environments", promotion.service),
         description=f"{promotion.service}: what is where",
     )
     return promotion
@@ -68,7 +74,7 @@ async def report_wait(promotion: Promotion, why: str = "") -> None:
     with suppress(httpx.HTTPError):
         await acreate_markdown_artifact(
             reports.wait_report(promotion, why),
-            key=_key("waiting", promotion.service, promotion.environment),
+            key=artifact_key("waiting", promotion.service, promotion.environment),
             description=f"{promotion.service}: why it waits in {promotion.environment}",
         )
 
@@ -88,12 +94,12 @@ async def report_delivery(stored: StoredRelease, promotions: Sequence[Promotion]
     release = stored.release
     await acreate_markdown_artifact(
         reports.delivery_report(stored, promotions),
-        key=_key("delivery", release.service, release.commit.short),
+        key=artifact_key("delivery", release.service, release.commit.short),
         description=f"{release.service}: where commit {release.commit.short} went",
     )
     return list(promotions)
 
 
-def _key(*parts: str) -> str:
+def artifact_key(*parts: str) -> str:
     """An artifact key, for which Prefect allows lower-case letters, digits and hyphens."""
     return re.sub(r"[^a-z0-9-]+", "-", "-".join(parts).lower())

@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 from pratique.bootstrap import Clients
 from pratique.clients.releases import infrastructure
 from pratique.decisions.bundle import unpack
 from pratique.decisions.desired import desired_stack, desired_workload
+from pratique.decisions.gates import decide_promotion
 from pratique.decisions.plan import plan_of
 from pratique.errors import Refused
+from pratique.pipeline.verification import Gates, judge
+from pratique.values.decision import Decision
 from pratique.values.environment import Environment
-from pratique.values.plan import Plan
+from pratique.values.plan import Plan, StackPlan
 from pratique.values.release import StoredRelease
+
+
+class Foreseen(NamedTuple):
+    """What a promotion would come to."""
+
+    plan: Plan
+    decision: Decision
+
+
+def foresee(clients: Clients, stored: StoredRelease, environment: Environment, gates: Gates = decide_promotion) -> Foreseen:
+    """What promoting the release would change, and whether the gates would let it in; nothing is touched."""
+    return Foreseen(plan_changes(clients, stored, environment), judge(clients, stored, environment, gates))
 
 
 def plan_changes(clients: Clients, stored: StoredRelease, environment: Environment) -> Plan:
     """What promoting the release into the environment would change."""
     with clients.registry() as registry:
         files = unpack(infrastructure(registry, stored))
-    plans, outputs = [], {}
-    if environment.stacks:
-        with clients.stacks(environment) as stacks:
-            for section in environment.stacks:
-                desired = desired_stack(environment, section, files)
-                plans.append(stacks.plan(desired))
-                outputs[section.stack] = stacks.outputs(desired.name)
+    plans, outputs = plan_stacks(clients, environment, files)
     with clients.workloads(environment) as workloads:
         running = workloads.look(environment.service, environment.name)
     try:
@@ -34,3 +46,18 @@ def plan_changes(clients: Clients, stored: StoredRelease, environment: Environme
             raise
         wanted = None
     return plan_of(plans, running, wanted)
+
+
+def plan_stacks(
+    clients: Clients, environment: Environment, files: Mapping[str, bytes]
+) -> tuple[list[StackPlan], dict[str, dict[str, str]]]:
+    """What each stack would see, and the outputs that it has now; `files` are those of the infrastructure bundle."""
+    plans: list[StackPlan] = []
+    outputs: dict[str, dict[str, str]] = {}
+    if environment.stacks:
+        with clients.stacks(environment) as stacks:
+            for section in environment.stacks:
+                desired = desired_stack(environment, section, files)
+                plans.append(stacks.plan(desired))
+                outputs[section.stack] = stacks.outputs(desired.name)
+    return plans, outputs

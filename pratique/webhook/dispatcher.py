@@ -17,6 +17,7 @@ from pratique.bootstrap import Clients
 from pratique.clients.ports import Source
 from pratique.clients.ports.inbox import Inbox
 from pratique.errors import FenceLost, Refused, Transient
+from pratique.pipeline.preview import require_own
 from pratique.scrub import scrub
 from pratique.values.event import Claim, Event, EventKind, EventState
 from pratique.webhook.metrics import Metrics
@@ -56,7 +57,9 @@ class Dispatcher:
             commit = self._commit(event)
             newer = self._newer(event, commit)
             if newer:
-                self._finish(claim, EventState.SUPERSEDED, newer)
+                # The status of a commit that was started before is told by the event that started it.
+                told = "" if commit is None or commit == self._inbox.dispatched(event) else commit
+                self._finish(claim, EventState.SUPERSEDED, newer, told)
             else:
                 self._start(claim, commit)
         except FenceLost:
@@ -75,6 +78,8 @@ class Dispatcher:
             return source.resolve(event.repository, event.ref).id
         if not source.head_contains(event.repository, event.ref, event.commit):
             raise Refused(f"commit {event.commit} is not on {event.ref} of {event.repository}")
+        if event.kind is EventKind.PULL_REQUEST and not self._clients.settings.webhook.previews_of_forks:
+            require_own(self._clients, event.repository, event.commit)
         return event.commit
 
     def _newer(self, event: Event, commit: str | None) -> str:
@@ -102,8 +107,8 @@ class Dispatcher:
         self._metrics.dispatched.labels(EventState.STARTED.value).inc()
         _log.info("event %s of %s runs: %s", claim.held.number, claim.held.event.service, page)
 
-    def _finish(self, claim: Claim, state: EventState, reason: str) -> None:
-        self._inbox.finish(claim, state, reason=reason)
+    def _finish(self, claim: Claim, state: EventState, reason: str, commit: str = "") -> None:
+        self._inbox.finish(claim, state, reason=reason, commit=commit)
         self._metrics.dispatched.labels(state.value).inc()
         _log.info("event %s of %s: %s, because %s", claim.held.number, claim.held.event.service, state.value, reason)
 

@@ -33,7 +33,7 @@ def start_of(event: Event, commit: str | None) -> Start:
             parameters |= {"through": event.through, "requested_by": f"{event.forge} {event.kind} {event.ref}"[:200]}
         case Action.PREVIEW:
             # Its commit is on no branch of the repository: the ref is what leads to it.
-            parameters |= {"ref": event.ref, "commit": commit, "pull_request": event.pull_request, "forge": event.forge.value}
+            parameters |= {"ref": event.ref, "commit": commit}
         case Action.PREPARE:
             pass
     # With the commit, so that a delivery id that is used once more, long after it was forgotten, finds no run but its own.

@@ -41,8 +41,9 @@ class CloudFormationStacks:
         with self._speaking_of(stack.name):
             state = look(self._client, stack.name)
             if state is None or standing(state.status) in (Standing.ABSENT, Standing.STILLBORN):
-                # Asked under a name of its own: deleting a stack that is under review would else race with its creation.
-                shadow = stack.model_copy(update={"name": f"{stack.name[:122]}--plan"})
+                # Asked under a name of its own: deleting a stack that is under review would else race with its creation,
+                # and with whoever else plans it at the same time.
+                shadow = stack.model_copy(update={"name": f"{stack.name[:113]}--plan-{uuid.uuid4().hex[:8]}"})
                 listing = self._listing(shadow, "CREATE", stack.tags)
                 now = None if state is None else CurrentStack(status=state.status, template="", parameters={}, tags={})
                 return plan_stack(stack, now, listing)

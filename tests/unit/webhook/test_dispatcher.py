@@ -295,3 +295,20 @@ def test_events_that_ended_long_ago_are_deleted(place: Place) -> None:
     place.push(place.commits(1)[0])
     place.dispatch()
     assert place.dispatcher.forget_old() == 1
+
+
+def test_a_pull_request_of_a_fork_starts_nothing_unless_the_operator_allows_it(place: Place) -> None:
+    place.commits(1)
+    (commit,) = place.commits(1, "elsewhere")
+    place.git.name("refs/pull/7/head", commit)
+    place.git.name("refs/heads/elsewhere", None)
+    fields: dict[str, Any] = {"kind": EventKind.PULL_REQUEST, "ref": "refs/pull/7/head", "action": Action.PREVIEW}
+    place.push(commit, **fields, pull_request=7)
+    (held,) = place.dispatch()
+    assert (held.state, place.prefect.asked) == (EventState.REFUSED, 0)
+    assert "as those of a fork are" in held.reason
+
+    allowing = ClientsInMemory(settings({"previews_of_forks": True}), place.git, place.prefect)
+    place.inbox.again(held.number)
+    assert Dispatcher(allowing, place.inbox, Metrics(), "two").dispatch_one()
+    assert states(place.dispatch()) == [EventState.STARTED]
