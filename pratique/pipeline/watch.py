@@ -18,7 +18,7 @@ from datetime import UTC, datetime, timedelta
 from pratique.bootstrap import Clients
 from pratique.clients.ports import Log
 from pratique.clients.prefect import Prefect, Run
-from pratique.errors import Transient
+from pratique.errors import Refused, Transient
 from pratique.pipeline.attempts import attempt_of, granted_since, next_attempt
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
@@ -89,9 +89,14 @@ class Watch:
                 continue
             reason = self._no_need(run)
             if not reason:
-                again = prefect.run_again(run, next_attempt(run))
-                self._log(f"{run.name} ({run.id}) was killed, and begins anew: {prefect.page(again)}")
-            elif "pratique" in run.tags:
+                try:
+                    again = prefect.run_again(run, next_attempt(run))
+                except Refused as no:
+                    # Its deployment is gone, or takes other parameters now.
+                    reason = str(no)
+                else:
+                    self._log(f"{run.name} ({run.id}) was killed, and begins anew: {prefect.page(again)}")
+            if reason and "pratique" in run.tags:
                 self._log(f"{run.name} ({run.id}) was killed, and does not begin anew: {reason}")
             self._settled.add(run.id)
 

@@ -152,6 +152,14 @@ def test_what_does_not_begin_anew(world: World, tags: tuple[str, ...], why: str)
     assert len(world.told) == (1 if why else 0)
 
 
+def test_one_that_cannot_begin_anew_keeps_no_other_from_it(world: World) -> None:
+    world.server.add("outdated", "CRASHED", deployment_id="gone")
+    world.server.add("killed", "CRASHED")
+    world.passes(30)
+    assert "again-killed" in world.server.runs
+    assert world.told[0].endswith("does not begin anew: its deployment is gone")
+
+
 def test_a_promotion_does_not_come_back_over_what_was_granted_since(world: World) -> None:
     promotion = a_promotion()
     world.server.add("killed", parameters={"service": promotion.service, "environment": promotion.environment})
