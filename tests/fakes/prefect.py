@@ -77,6 +77,8 @@ class FakePrefect:
 
     def run_again(self, run: Run, tags: Sequence[str]) -> Run:
         self._answer()
+        if run.deployment_id == "gone":
+            raise Refused("its deployment is gone")
         again = f"again-{run.id}"
         return self.runs.get(again) or self.add(again, "COMPLETED", tags=tuple(tags), parameters=run.parameters)
 
