@@ -33,8 +33,11 @@ def next_attempt(run: Run) -> list[str]:
 
 
 def identity(run_id: str, run_count: int) -> str:
-    """One life of a run: a person who retries it in Prefect begins another one."""
-    return f"{run_id}:{run_count}"
+    """One life of a run: a person who retries it in Prefect begins another one.
+
+    Prefect counts a run when it begins to run, and one that was killed before that is its first life as well.
+    """
+    return f"{run_id}:{max(run_count, 1)}"
 
 
 def granted_since(ledger: Ledger, service: str, environment: str, since: datetime) -> Promotion | None:

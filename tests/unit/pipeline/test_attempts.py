@@ -21,10 +21,11 @@ def test_a_run_that_was_asked_for_is_the_first_attempt() -> None:
     ("dead", "expected"),
     [
         (run("pratique"), {"pratique", "first:b:1", "attempt:2"}),
+        (run("pratique", run_count=0), {"pratique", "first:b:1", "attempt:2"}),
         (run("pratique", run_count=2), {"pratique", "first:b:2", "attempt:2"}),
         (run("pratique", "first:a:1", "attempt:2"), {"pratique", "first:a:1", "attempt:3"}),
     ],
-    ids=["first", "retried-by-a-person", "second"],
+    ids=["first", "killed-before-it-ran", "retried-by-a-person", "second"],
 )
 def test_the_next_attempt_goes_on_for_the_first(dead: Run, expected: set[str]) -> None:
     assert set(next_attempt(dead)) == expected
