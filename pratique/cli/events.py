@@ -75,5 +75,7 @@ def _row(held: InboxEvent) -> dict[str, object]:
         "attempts": held.attempts,
         "reason": held.reason,
         "run": held.run_url,
+        "told": held.reported.state,
+        "not told": held.reported.problem,
         "delivery": event.delivery,
     }

@@ -93,6 +93,17 @@ class Prefect:
         """The run as it is now."""
         return Run.read(self._ask("GET", f"/flow_runs/{run_id}", missing=f"no flow run {run_id}"))
 
+    def find(self, run_id: str) -> Run | None:
+        """The run as it is now; None where the server does not know it any more."""
+        found = self._ask("POST", "/flow_runs/filter", {"flow_runs": {"id": {"any_": [run_id]}}})
+        return Run.read(found[0]) if found else None
+
+    def markdown(self, run_id: str) -> str | None:
+        """The newest Markdown artifact of the flow run; None where it has none."""
+        wanted = {"flow_run_id": {"any_": [run_id]}, "type": {"any_": ["markdown"]}}
+        found = self._ask("POST", "/artifacts/filter", {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1})
+        return str(found[0]["data"]) if found else None
+
     def runs_tagged(self, tag: str) -> tuple[Run, ...]:
         """The flow runs that carry the tag, oldest first."""
         body = {"flow_runs": {"tags": {"all_": [tag]}}, "sort": "START_TIME_ASC", "limit": 200}

@@ -27,7 +27,7 @@ class Listed(Value):
     rules: tuple[Rule, ...]
 
 
-def admit(forge: Forge, heard: Heard, services: Mapping[str, Listed], at: datetime) -> Event | str:
+def admit(forge: Forge, heard: Heard, services: Mapping[str, Listed], at: datetime, *, reports: bool = False) -> Event | str:
     """The event, or why there is nothing to do; `Refused` where no service comes from that repository.
 
     An image that concerns nobody is nothing to do, and not refused: a registry tells of all it holds,
@@ -58,6 +58,7 @@ def admit(forge: Forge, heard: Heard, services: Mapping[str, Listed], at: dateti
         action=rule.do,
         through=rule.through,
         branch=rule.branch,
+        reports=reports,
         received_at=at,
     )
 

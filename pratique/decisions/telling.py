@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pratique.decisions.reports import escaped
 from pratique.values._base import Value
 from pratique.values.event import Action, Event, EventKind, EventState, InboxEvent
 from pratique.values.report import ReportState
+
+LONGEST_COMMENT = 60_000
+"""Letters; GitHub takes 65,536, what hides our marker included."""
 
 _DOING = {
     Action.DELIVER: "it is being delivered",
@@ -60,7 +64,9 @@ def marker_of(event: Event) -> str:
 
 def commit_of(held: InboxEvent) -> str:
     """The commit that the forge is told about; empty where there is none, as of an image."""
-    return held.commit or ("" if held.event.kind is EventKind.IMAGE else held.event.commit or "")
+    if held.event.kind is EventKind.IMAGE:
+        return ""
+    return held.commit if held.state is EventState.SUPERSEDED else held.commit or held.event.commit or ""
 
 
 def telling_of(held: InboxEvent, ran: Ran | None) -> Telling:
@@ -78,6 +84,14 @@ def telling_of(held: InboxEvent, ran: Ran | None) -> Telling:
                 return Telling(state=ReportState.ERROR, sentence=sentence, url=held.run_url, run=held.run, is_last=True)
             state, sentence = _of_run(held.event, ran)
             return Telling(state=state, sentence=sentence, url=ran.url, run=ran.id, is_last=ran.is_final)
+
+
+def comment_of(telling: Telling, preview: str | None) -> str:
+    """What the pull request is told; `preview` is the run's own Markdown, None where it came to none."""
+    rest = f"\n\n[The run]({telling.url})"
+    text = preview or f"No plan could be made: {escaped(telling.sentence)}"
+    most = LONGEST_COMMENT - len(rest)
+    return (text if len(text) <= most else f"{text[: most - 1]}…") + rest
 
 
 def _of_run(event: Event, ran: Ran) -> tuple[ReportState, str]:

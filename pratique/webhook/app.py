@@ -81,6 +81,7 @@ class Receiver:
                 self.inbox_answers = True
                 self.intake.room = self.settings.webhook.most_waiting - backlog.waiting
                 self.metrics.waiting.set(backlog.waiting)
+                self.metrics.behind.set(backlog.unreported)
                 age = 0.0 if backlog.oldest is None else (datetime.now(UTC) - backlog.oldest).total_seconds()
                 self.metrics.oldest.set(max(0.0, age))
             await asyncio.sleep(LOOK)

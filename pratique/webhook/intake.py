@@ -60,6 +60,7 @@ class Intake:
     def __init__(self, settings: Settings, secrets: ValidSecrets, committer: Committer) -> None:
         self._stale_after = settings.webhook.stale_after
         self._services = listed_services(settings)
+        self._told = frozenset(settings.webhook.forges)
         self._secrets, self._committer = secrets, committer
         self.room = settings.webhook.most_waiting
 
@@ -73,7 +74,9 @@ class Intake:
         call = provider.read(headers, body)
         if not call.heard:
             return Answer(outcome=Outcome.IGNORED, reason=call.ignored)
-        return await self._store([admit(forge, heard, self._services, now) for heard in call.heard])
+        return await self._store(
+            [admit(forge, heard, self._services, now, reports=forge in self._told) for heard in call.heard]
+        )
 
     async def _store(self, found: list[Event | str]) -> Answer:
         events = [event for event in found if isinstance(event, Event)]

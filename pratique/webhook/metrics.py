@@ -40,3 +40,20 @@ class Metrics:
         self.postponed = Counter(
             "pratique_events_postponed", "How often an event could not be dispatched yet.", registry=self.registry
         )
+        self.reported = Counter(
+            "pratique_reports",
+            "Reports that this process sent to forges, by what was told.",
+            ["forge", "state"],
+            registry=self.registry,
+        )
+        self.unreported = Counter(
+            "pratique_reports_failed",
+            "Reports that a forge refused, denied for its token's sake, or could not take then.",
+            ["forge", "word"],
+            registry=self.registry,
+        )
+        self.behind = Gauge(
+            "pratique_events_unreported",
+            "Events whose forge could not be told yet what became of them.",
+            registry=self.registry,
+        )

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from pratique.clients.forge import open_forge
-from pratique.clients.ports.forge import LONGEST_BODY, Denied, ForgeClient, Limited
+from pratique.clients.ports.forge import Denied, ForgeClient, Limited
+from pratique.decisions.telling import LONGEST_COMMENT
 from pratique.errors import Refused, Transient
 from pratique.settings import ForgeSettings
 from pratique.values.event import Forge
@@ -192,8 +193,8 @@ def test_another_marker_and_another_pull_request_have_comments_of_their_own(forg
 
 
 def test_a_comment_as_long_as_may_be_is_taken(forge: Arranged) -> None:
-    forge.client.comment(forge.repository, 7, "preview hello", "x" * LONGEST_BODY)
-    assert [len(body) for body in forge.comments()] == [LONGEST_BODY]
+    forge.client.comment(forge.repository, 7, "preview hello", "x" * LONGEST_COMMENT)
+    assert [len(body) for body in forge.comments()] == [LONGEST_COMMENT]
 
 
 def test_our_comment_is_found_among_many_pages_of_others(real: Arranged) -> None:

@@ -14,7 +14,8 @@ from pratique.clients.inbox import open_inbox
 from pratique.clients.ports.inbox import Inbox
 from pratique.errors import FenceLost, Refused
 from pratique.settings import LedgerSettings
-from pratique.values.event import Claim, EventKind, EventState, Forge
+from pratique.values.event import Claim, EventKind, EventState, Forge, ReportClaim
+from pratique.values.report import Reported, ReportState
 from tests.contract.events import a_commit, an_event
 from tests.fakes.inbox import FakeInbox
 
@@ -226,3 +227,111 @@ def test_only_what_has_ended_is_forgotten(inbox: Inbox) -> None:
     assert inbox.forget(datetime.now(UTC) + LONG) == 1
     assert [held.event for held in inbox.events()] == [waits]
     assert list(inbox.store([ended])) == [True]
+
+
+# ── what forges are told
+
+ALL = tuple(Forge)
+
+
+def told(inbox: Inbox) -> ReportClaim:
+    claim = inbox.claim_report(ALL, LONG)
+    assert claim is not None
+    return claim
+
+
+def test_an_event_that_reports_is_due_at_once_and_no_other_is(inbox: Inbox) -> None:
+    inbox.store([an_event(), an_event(reports=True), an_event(forge=Forge.GITLAB, reports=True)])
+    assert inbox.claim_report([Forge.GITEA], LONG) is None
+    assert [told(inbox).held.number, told(inbox).held.number] == [2, 3]
+    assert inbox.claim_report(ALL, LONG) is None
+
+
+def test_only_forges_that_are_asked_for_are_given(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True), an_event(forge=Forge.GITLAB, reports=True)])
+    claim = inbox.claim_report([Forge.GITLAB], LONG)
+    assert claim is not None
+    assert claim.held.event.forge is Forge.GITLAB
+
+
+def test_what_was_told_is_kept_and_due_again_when_it_was_said_or_never(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True)])
+    first = Reported(state=ReportState.PENDING, run="run-1")
+    inbox.record_report(told(inbox), first, BRIEF)
+    assert inbox.events()[0].reported == first
+    assert inbox.claim_report(ALL, LONG) is None
+    time.sleep(BRIEF.total_seconds())
+    last = Reported(state=ReportState.SUCCESS, run="run-1", attempts=3, problem="it was down")
+    inbox.record_report(told(inbox), last, None)
+    time.sleep(BRIEF.total_seconds())
+    assert inbox.claim_report(ALL, LONG) is None
+    assert inbox.events()[0].reported == last
+
+
+def test_whoever_claimed_a_report_and_died_is_taken_over_from(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True)])
+    dead = inbox.claim_report(ALL, BRIEF)
+    assert dead is not None
+    time.sleep(BRIEF.total_seconds())
+    heir = told(inbox)
+    with pytest.raises(FenceLost):
+        inbox.record_report(dead, Reported(state=ReportState.PENDING), None)
+    inbox.record_report(heir, Reported(state=ReportState.RUNNING), None)
+    assert inbox.events()[0].reported.state is ReportState.RUNNING
+
+
+@pytest.mark.parametrize("state", [EventState.STARTED, EventState.SUPERSEDED, EventState.REFUSED])
+def test_an_event_that_ended_is_due_at_once_whatever_was_being_told(inbox: Inbox, state: EventState) -> None:
+    inbox.store([an_event(reports=True)])
+    inbox.record_report(told(inbox), Reported(state=ReportState.PENDING), LONG)
+    inbox.finish(claimed(inbox), state, commit=a_commit(9), run="run-1")
+    late = told(inbox)
+    assert (late.held.state, late.held.commit, late.held.reported.state) == (state, a_commit(9), ReportState.PENDING)
+    assert inbox.claim_report(ALL, LONG) is None
+
+
+def test_what_somebody_read_before_the_event_changed_is_not_recorded(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True)])
+    early = told(inbox)
+    inbox.finish(claimed(inbox), EventState.REFUSED)
+    with pytest.raises(FenceLost):
+        inbox.record_report(early, Reported(state=ReportState.PENDING), None)
+    inbox.record_report(told(inbox), Reported(state=ReportState.FAILURE), None)
+    inbox.again(1)
+    assert told(inbox).held.state is EventState.WAITING
+
+
+def test_events_that_do_not_report_stay_silent_whatever_becomes_of_them(inbox: Inbox) -> None:
+    inbox.store([an_event()])
+    inbox.finish(claimed(inbox), EventState.REFUSED)
+    inbox.again(1)
+    inbox.finish(claimed(inbox), EventState.STARTED, commit=a_commit(1))
+    assert inbox.claim_report(ALL, LONG) is None
+    assert inbox.events()[0].commit == a_commit(1)
+
+
+def test_the_backlog_counts_whom_a_forge_was_not_told_of(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True), an_event(reports=True), an_event(reports=True)])
+    inbox.record_report(told(inbox), Reported(state=ReportState.PENDING), LONG)
+    inbox.record_report(told(inbox), Reported(attempts=1, problem="it is down"), LONG)
+    inbox.record_report(told(inbox), Reported(attempts=1, problem="it was given up"), None)
+    assert inbox.backlog().unreported == 1
+
+
+def test_several_reporters_tell_of_each_event_once(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True) for _ in range(30)])
+    found: list[int] = []
+
+    def reporter(_: int) -> None:
+        misses = 0
+        while misses < 5:
+            claim = inbox.claim_report(ALL, LONG)
+            if claim is None:
+                misses += 1
+                continue
+            found.append(claim.held.number)
+            inbox.record_report(claim, Reported(state=ReportState.SUCCESS), None)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(reporter, range(4)))
+    assert sorted(found) == list(range(1, 31))

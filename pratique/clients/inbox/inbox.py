@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, select, update
+from sqlalchemy import Connection, delete, select, update
 
 from pratique.clients.inbox import queries
+from pratique.clients.inbox.reporting import SqlReports
 from pratique.clients.ledger.engine import now
-from pratique.clients.ledger.errors import translated
 from pratique.clients.ledger.tables import inbox, lanes
 from pratique.errors import FenceLost, Refused
 from pratique.values.event import Backlog, Claim, Event, EventState, InboxEvent
@@ -20,12 +19,8 @@ _AT_ONCE = 5
 """How often claiming looks again where another dispatcher was faster."""
 
 
-class SqlInbox:
+class SqlInbox(SqlReports):
     """The inbox in one database; use `open_inbox`."""
-
-    def __init__(self, engine: Engine, place: str) -> None:
-        self._engine, self._place = engine, place
-        self._dialect = engine.dialect.name
 
     def store(self, events: Sequence[Event]) -> Sequence[bool]:
         if not events:
@@ -66,7 +61,8 @@ class SqlInbox:
             self._give_back(
                 connection,
                 claim,
-                {"state": state, "reason": reason, "run": run, "run_url": run_url, "finished_at": moment},
+                {"state": state, "reason": reason, "commit_id": commit, "run": run, "run_url": run_url, "finished_at": moment}
+                | _due_to_be_told(claim.held.event, moment),
             )
             if commit and state is EventState.STARTED:
                 values = {"lane": claim.held.event.lane, "commit_id": commit, "dispatched_at": moment}
@@ -86,7 +82,10 @@ class SqlInbox:
         with self._writing() as connection:
             if not connection.execute(update(inbox).where(*refused).values(anew)).rowcount:
                 raise Refused(f"no refused event {number} is in the inbox: `pratique events` lists what is")
-            return queries.event_of(connection.execute(select(inbox).where(inbox.c.number == number)).one())
+            waiting = queries.event_of(connection.execute(select(inbox).where(inbox.c.number == number)).one())
+            if told := _due_to_be_told(waiting.event, now(connection)):
+                connection.execute(update(inbox).where(inbox.c.number == number).values(told))
+            return waiting
 
     def events(self, service: str | None = None, state: EventState | None = None, limit: int = 50) -> Sequence[InboxEvent]:
         with self._reading() as connection:
@@ -95,7 +94,8 @@ class SqlInbox:
     def backlog(self) -> Backlog:
         with self._reading() as connection:
             waiting, oldest = connection.execute(queries.BACKLOG).one()
-        return Backlog(waiting=waiting, oldest=oldest)
+            unreported = connection.execute(queries.UNREPORTED).scalar_one()
+        return Backlog(waiting=waiting, oldest=oldest, unreported=unreported)
 
     def forget(self, before: datetime) -> int:
         with self._writing() as connection:
@@ -109,12 +109,7 @@ class SqlInbox:
         if not connection.execute(update(inbox).where(*held).values(ending)).rowcount:
             raise FenceLost(f"event {number} is no longer {claim.holder}'s to dispatch: another dispatcher has taken it over")
 
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated(self._place), self._engine.connect() as connection:
-            yield connection
 
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with translated(self._place), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
+def _due_to_be_told(event: Event, moment: datetime) -> dict[str, Any]:
+    """The columns by which its forge hears of the change at once, and not what somebody read before it."""
+    return {"report_due_at": moment, "report_fence": inbox.c.report_fence + 1} if event.reports else {}

@@ -5,13 +5,15 @@ They are built once: SQLAlchemy then keeps each one compiled, which storing hund
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import Row, Select, and_, exists, func, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from pratique.clients.ledger.tables import inbox, lanes
-from pratique.values.event import Event, EventState, InboxEvent
+from pratique.values.event import Event, EventState, Forge, InboxEvent
+from pratique.values.report import Reported
 
 INSERT_ONCE = {
     # Whichever of its two keys another event has: it is that event, and no row comes back.
@@ -45,6 +47,17 @@ def newest(service: str | None, state: EventState | None, limit: int) -> Select[
     return query if state is None else query.where(inbox.c.state == state)
 
 
+def first_to_report(moment: Any, forges: Collection[Forge]) -> Select[Any]:
+    """The event of these forges that has been due for longest."""
+    return (
+        select(inbox)
+        .where(inbox.c.report_due_at <= moment, inbox.c.forge.in_(forges))
+        .order_by(inbox.c.report_due_at, inbox.c.number)
+        .limit(1)
+    )
+
+
+UNREPORTED = select(func.count(inbox.c.number)).where(inbox.c.report_due_at.is_not(None), inbox.c.report_problem != "")
 BACKLOG = select(func.count(inbox.c.number), func.min(inbox.c.received_at)).where(inbox.c.state == EventState.WAITING)
 
 
@@ -73,6 +86,12 @@ def columns_of(event: Event) -> dict[str, Any]:
         "fence": 0,
         "run": "",
         "run_url": "",
+        "commit_id": "",
+        "reported_run": "",
+        "report_attempts": 0,
+        "report_problem": "",
+        "report_fence": 0,
+        "report_due_at": event.received_at if event.reports else None,
     }
 
 
@@ -88,4 +107,6 @@ def event_of(row: Row[Any]) -> InboxEvent:
         run=row.run,
         run_url=row.run_url,
         finished_at=row.finished_at,
+        commit=row.commit_id,
+        reported=Reported(state=row.reported, run=row.reported_run, attempts=row.report_attempts, problem=row.report_problem),
     )

@@ -101,6 +101,7 @@ promotions = Table(
     Column("address", Text, nullable=False),
     Column("run_url", Text, nullable=False),
     Column("waits_until", UtcTime),
+    Column("evidence", String(71)),
     Index(None, "service", "environment", "number"),
     Index(None, "service", "number"),
     Index(None, "environment", "number"),
@@ -155,11 +156,20 @@ inbox = Table(
     Column("run", String(64), nullable=False),
     Column("run_url", Text, nullable=False),
     Column("finished_at", UtcTime),
+    Column("commit_id", String(71), nullable=False, server_default=""),
+    # What its forge was told, and when it is to be looked at again for that; never, where that is NULL.
+    Column("reported", String(16)),
+    Column("reported_run", String(64), nullable=False, server_default=""),
+    Column("report_attempts", Integer, nullable=False, server_default="0"),
+    Column("report_problem", Text, nullable=False, server_default=""),
+    Column("report_fence", BigInteger, nullable=False, server_default="0"),
+    Column("report_due_at", UtcTime),
     UniqueConstraint("forge", "delivery"),
     Index(None, "state", "number"),
     Index(None, "lane", "state", "number"),
     Index(None, "service", "number"),
     Index(None, "finished_at"),
+    Index(None, "report_due_at", "number"),
 )
 
 lanes = Table(

@@ -10,8 +10,6 @@ from pratique.values.report import ReportState
 
 LONGEST_DESCRIPTION = 140
 """Letters; GitHub answers 422 to more."""
-LONGEST_BODY = 60_000
-"""Letters of a comment; GitHub takes 65,536, what we add to them included."""
 
 
 class Denied(Refused):

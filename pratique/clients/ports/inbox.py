@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from pratique.clients.ports.reports import Reports
 from pratique.values.event import Backlog, Claim, Event, EventState, InboxEvent
 
 
-class Inbox(Protocol):
+class Inbox(Reports, Protocol):
     """The durable store of events: what was accepted is there until it is dispatched, and known for as long as it is kept."""
 
     def store(self, events: Sequence[Event]) -> Sequence[bool]:
@@ -31,6 +32,7 @@ class Inbox(Protocol):
     ) -> None:
         """Record how it ended; a started one's `commit` is from now on the newest of its lane.
 
+        Of one that was superseded, `commit` is given where its forge is to be told so.
         Refused with `FenceLost` where another dispatcher has taken the event over.
         """
         ...
@@ -52,7 +54,7 @@ class Inbox(Protocol):
         ...
 
     def backlog(self) -> Backlog:
-        """How many events wait, and since when."""
+        """How many events wait, and since when; and of how many the forge could not be told."""
         ...
 
     def forget(self, before: datetime) -> int:
