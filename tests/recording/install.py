@@ -14,10 +14,8 @@ from contextlib import contextmanager
 from pratique.bootstrap import Clients
 from pratique.clients.ports import Workloads
 from pratique.values.environment import Environment
+from tests.recording.variables import SECONDS, TARGET
 from tests.recording.workloads import RecordingWorkloads
-
-TARGET, SECONDS = "RECORDING_TARGET", "RECORDING_SECONDS"
-"""Variables: the target's address, and how long a deployment works there."""
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from pratique.local.prefect import PrefectStack
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.settings import PrefectSettings, Settings, load_settings
-from tests.recording.install import SECONDS, TARGET
+from tests.recording.variables import SECONDS, TARGET
 from tests.services.postgresql import Cluster
 from tests.services.redis import start_redis
 
