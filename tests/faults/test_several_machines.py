@@ -73,7 +73,6 @@ def test_a_worker_that_was_only_frozen_finds_its_fence_refused(working: SharedSt
 
 
 def test_pools_of_each_environment_are_written_to_the_server(working: SharedStack) -> None:
-    working.install(Path("deployments/prefect.pools.yaml"), 8)
     told = working.install(Path("deployments/prefect.pools.yaml"), 8)
     assert told.count("automation pratique") == 4
     with working.clients() as clients, clients.prefect() as prefect:
