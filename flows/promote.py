@@ -8,6 +8,7 @@ from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import look
 from tasks.evidence import decide, still_open
+from tasks.grants import sign_grant
 from tasks.infrastructure import plan
 from tasks.parameters import EnvironmentName, ReleaseDigest, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, keep, locked, recorded
@@ -36,5 +37,6 @@ async def promote(
                 return await keep(passage, before, changes)
             await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
-                address = await establish(stored, place, passage.lease.fence)
-            return await report_promotion(await grant(passage, address))
+                there = await establish(stored, place, passage.lease.fence)
+                evidence = await sign_grant(passage, changes, before, there)
+            return await report_promotion(await grant(passage, there.address, evidence))

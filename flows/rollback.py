@@ -8,10 +8,12 @@ from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import choose_earlier, look
 from tasks.evidence import decide_rollback
+from tasks.grants import sign_grant
+from tasks.infrastructure import plan
 from tasks.parameters import EarlierRelease, EnvironmentName, Reason, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, locked, recorded
 from tasks.releases import read_release
-from tasks.reports import label_run, report_promotion
+from tasks.reports import label_run, report_plan, report_promotion
 from tasks.workloads import require_secrets
 
 
@@ -32,7 +34,10 @@ async def rollback(
         await decide_rollback(stored, place)
         async with locked(promotion, stored, place) as passage:
             before = await look(place)
+            changes = await plan(stored, place)
+            await report_plan(stored, place, changes)
             await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
-                address = await establish(stored, place, passage.lease.fence)
-            return await report_promotion(await grant(passage, address, reason))
+                there = await establish(stored, place, passage.lease.fence)
+                evidence = await sign_grant(passage, changes, before, there, reason)
+            return await report_promotion(await grant(passage, there.address, evidence, reason))

@@ -12,13 +12,16 @@ from typing import Literal
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
+from pratique.decisions.granting import Earned
 from pratique.errors import Exhausted, FenceLost, Refused, Transient, Waiting
 from pratique.pipeline.abandoned import end_abandoned
+from pratique.pipeline.grants import sign_grant
 from pratique.pipeline.lock import Keeper, take_lock
 from pratique.pipeline.threads import in_thread
 from pratique.scrub import scrub
+from pratique.values.digest import Digest
 from pratique.values.environment import Environment, environment_of
-from pratique.values.passage import Passage
+from pratique.values.passage import Established, Passage
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState, Standing
 from pratique.values.release import StoredRelease
@@ -29,8 +32,8 @@ from tasks.workloads import withdraw
 
 Kind = Literal["promote", "rollback"]
 
-Establish = Callable[[StoredRelease, Environment, int], Awaitable[str]]
-"""Brings a release into an environment under a fence, and gives the address at which it serves."""
+Establish = Callable[[StoredRelease, Environment, int], Awaitable[Established]]
+"""Brings a release into an environment under a fence."""
 
 
 @step("begin", RETRY_LEDGER)
@@ -58,20 +61,24 @@ def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested
 
 
 @step("grant {passage.environment.name}", RETRY_LEDGER)
-def grant(passage: Passage, address: str, reason: str = "") -> Promotion:
+def grant(passage: Passage, address: str, evidence: Digest, reason: str = "") -> Promotion:
     """The promotion as granted: from now on the environment holds its release."""
     with clients().ledger() as ledger:
-        granted = ledger.grant(passage.promotion.id, passage.lease, address, reason)
+        granted = ledger.grant(passage.promotion.id, passage.lease, address, reason, evidence)
     tell(f"{passage.environment.name} holds {passage.stored.label}" + (f" at {address}" if address else ""))
     return granted
 
 
 @step("keep {passage.environment.name}", RETRY_LEDGER)
 def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
-    """The promotion as granted without a change, because the environment holds the release already."""
+    """The promotion as granted without a change, because the environment holds the release already, by the same evidence."""
+    evidence = before.promotion.evidence
+    if evidence is None:
+        # Granted before grants were signed: the environments that come after ask for a signed one.
+        evidence = sign_grant(clients(), passage, Earned(plan=changes, before=before))
     with clients().ledger() as ledger:
         reason = f"nothing to do, because {changes.reason}"
-        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, reason)
+        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, reason, evidence)
 
 
 @step("end the promotion as {state}", RETRY_LEDGER)

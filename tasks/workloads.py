@@ -9,6 +9,7 @@ from pratique.bootstrap import clients
 from pratique.clients.probes import run_checks
 from pratique.decisions.desired import desired_workload
 from pratique.errors import Refused
+from pratique.values.checks import CheckResult
 from pratique.values.environment import Environment
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_WORKLOAD
@@ -31,8 +32,8 @@ def deploy(stored: StoredRelease, environment: Environment, outputs: Mapping[str
 
 
 @step("check {environment.name}", RETRY_WORKLOAD)
-def check(stored: StoredRelease, environment: Environment, address: str) -> None:
-    """Return when every check of the environment passes; refused with every one that does not."""
+def check(stored: StoredRelease, environment: Environment, address: str) -> tuple[CheckResult, ...]:
+    """What every check of the environment found, all of them passed; refused with every one that does not."""
     with clients().workloads(environment) as workloads:
 
         def execute(command: Sequence[str], timeout: timedelta) -> tuple[int, str]:
@@ -43,6 +44,7 @@ def check(stored: StoredRelease, environment: Environment, address: str) -> None
         tell(f"{'passed' if result.passed else 'FAILED'}: check {result.name}: {result.detail} ({result.seconds:.1f} s)")
     if failed := [f"check {result.name} failed: {result.detail}" for result in results if not result.passed]:
         raise Refused(*failed)
+    return tuple(results)
 
 
 @step("withdraw from {environment.name}", RETRY_WORKLOAD)

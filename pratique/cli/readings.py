@@ -10,7 +10,7 @@ import typer
 from pratique.bootstrap import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
-from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
+from pratique.cli.views import chain_rows, chosen_release, held_rows, history_rows, release_rows
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str | None, typer.Argument(help="Only this service.")]
@@ -59,17 +59,23 @@ def plan(
 def verify(
     service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False
 ) -> None:
-    """Verify signatures and provenance of a release and of its images."""
+    """Verify signatures and provenance of a release and of its images, and every link of its chain of grants."""
+    from pratique.pipeline.grants import read_chain
     from pratique.pipeline.verification import judge_evidence
+    from pratique.values.decision import Decision, all_of
 
     stored = patiently(lambda: chosen_release(service, release))
-    decision = patiently(lambda: judge_evidence(clients(), stored))
+    chain = patiently(lambda: read_chain(clients(), stored, clients().trust))
+    evidence = patiently(lambda: judge_evidence(clients(), stored))
+    decision = all_of([evidence, Decision(reasons=chain.faults)])
+    rows = chain_rows(chain)
     if as_json:
-        commit = stored.release.commit.id
-        show_json({"release": stored.digest, "commit": commit, "verified": decision.allowed, "refusals": decision.reasons})
+        found = {"release": stored.digest, "commit": stored.release.commit.id, "chain": rows}
+        show_json({**found, "verified": decision.allowed, "refusals": decision.reasons})
     elif decision.allowed:
         images = ", ".join(image.name for image in stored.release.images)
         console.print(f"verified: {stored.label} and its images ({images}) are signed, and built from the commit", markup=False)
+        show_table(rows, empty="no environment has granted it yet")
     decision.require()
 
 

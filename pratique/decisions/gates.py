@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from pratique.decisions.chain import Chain, chain_of
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.origin import comes_from_its_repository
 from pratique.decisions.provenance_reasons import provenance_reasons, release_provenance_reasons
@@ -46,6 +47,11 @@ class Situation(Value):
         """What is attached to the image or release; nothing where nothing was gathered."""
         return next((found for found in self.evidence if found.reference == reference), Gathered(reference=reference))
 
+    @property
+    def chain(self) -> Chain:
+        """The grants of the release that count."""
+        return chain_of(self.stored, self.evidence_of(self.stored.reference), self.now)
+
 
 def decide_promotion(situation: Situation) -> Decision:
     """Whether the release may enter the environment, with every reason why not."""
@@ -57,6 +63,7 @@ def decide_promotion(situation: Situation) -> Decision:
             everything_is_signed(situation),
             everything_has_provenance(situation),
             upstream_has_granted(situation),
+            upstream_grants_are_signed(situation),
             environment_is_open(situation),
         ]
     )
@@ -74,6 +81,7 @@ def decide_rollback(situation: Situation) -> Decision:
             somebody_is_trusted(situation),
             everything_is_signed(situation),
             everything_has_provenance(situation),
+            grant_here_is_signed(situation),
         ]
     )
 
@@ -130,6 +138,19 @@ def upstream_has_granted(situation: Situation) -> Decision:
             if before not in granted
         )
     )
+
+
+def upstream_grants_are_signed(situation: Situation) -> Decision:
+    """Where the ledger says that an environment before has granted the release, a signed chain says so, too."""
+    known = {promotion.environment for promotion in situation.upstream}
+    chain = situation.chain
+    verdicts = [chain.decide(before) for before in situation.environment.after if before in known]
+    return Decision(reasons=tuple(reason for verdict in verdicts for reason in verdict.reasons))
+
+
+def grant_here_is_signed(situation: Situation) -> Decision:
+    """A signed chain says that the environment has granted the release before."""
+    return situation.chain.decide(situation.environment.name)
 
 
 def environment_is_open(situation: Situation) -> Decision:

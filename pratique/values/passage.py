@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pratique.values._base import Value
+from pratique.values.checks import CheckResult
 from pratique.values.environment import Environment
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion
@@ -17,3 +18,11 @@ class Passage(Value):
     environment: Environment
     lease: Lease
     """The lock, as it was taken; every write to the environment carries its fence."""
+
+
+class Established(Value):
+    """A release that serves in an environment, every check passed."""
+
+    address: str
+    """Where the workload is reached."""
+    checks: tuple[CheckResult, ...] = ()

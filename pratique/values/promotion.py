@@ -50,6 +50,8 @@ class Promotion(Value):
     address: str = ""
     """Where the workload is reached, once granted."""
     run_url: str = ""
+    evidence: Digest | None = None
+    """Of the bundle that carries its signed grant, once granted."""
     waits_until: datetime | None = None
     """When one that waits may go on, as far as that is known."""
 

@@ -190,6 +190,15 @@ def test_a_grant_repeated_is_the_same_grant_even_after_the_lock_has_moved_on(led
     assert done.reason == "nothing to do"
 
 
+def test_a_grant_names_the_evidence_that_carries_it(ledger: Ledger) -> None:
+    promotion, lease = holding(ledger)
+    evidence = digest_of(b"the signed grant")
+    assert ledger.grant(promotion.id, lease, "", evidence=evidence).evidence == evidence
+    held = ledger.granted(promotion.service, promotion.environment)
+    assert held is not None
+    assert held.evidence == evidence
+
+
 def test_a_lease_grants_only_the_promotion_that_holds_it(ledger: Ledger) -> None:
     _, lease = holding(ledger)
     other = begun(ledger)

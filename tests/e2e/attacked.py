@@ -132,5 +132,6 @@ class Attacked:
     def signed_keyless(self, signer: KeylessEvidenceSigner) -> Iterator[None]:
         """Within it release and image hold evidence by that identity, and no other."""
         image, release = (signed_by(signer, *self.intruder.statements(of)) for of in (self.image, self.release))
+        release += signed_by(signer, *self.intruder.grants())
         with self.intruder.holding(self.image, image), self.intruder.holding(self.release, release):
             yield

@@ -18,10 +18,13 @@ from pratique.bootstrap import Clients
 from pratique.clients.ports import EvidenceSigner
 from pratique.clients.registry import documents
 from pratique.clients.registry.names import referrers_tag
+from pratique.clients.sigstore.bundle import KeyEnvelope, read_bundle
+from pratique.decisions.dsse import read_statement
 from pratique.decisions.provenance import RunDetails, image_provenance, release_statements, signature_statement
 from pratique.values.commit import Commit
 from pratique.values.digest import Digest, canonical_json, hex_of
 from pratique.values.evidence import Statement
+from pratique.values.grant import GRANT_PREDICATE
 from pratique.values.references import ImageReference
 from pratique.values.release import INFRASTRUCTURE_TYPE, RELEASE_TYPE, Release, ReleasedImage, StoredRelease
 
@@ -61,6 +64,14 @@ class Intruder:
         """What is attached to it."""
         with self.clients.registry() as registry:
             return list(registry.bundles(reference.repository, reference.digest))
+
+    def grants(self) -> list[Statement]:
+        """The grants of the release, whoever signed them."""
+        statements = [read_statement(read_bundle(bundle).payload) for bundle in self._by_key(self.release)]
+        return [statement for statement in statements if statement.predicate_type == GRANT_PREDICATE]
+
+    def _by_key(self, reference: ImageReference) -> list[bytes]:
+        return [bundle for bundle in self.bundles(reference) if isinstance(read_bundle(bundle), KeyEnvelope)]
 
     def config_of(self, reference: ImageReference) -> Digest:
         """The blob that says what the image or release is."""

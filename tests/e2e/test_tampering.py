@@ -200,6 +200,54 @@ def test_a_strangers_bundle_beside_ours_takes_nothing_away(attacked: Attacked, s
         attacked.require_let_in()
 
 
+# Grants: the release is in dev by the ledger, and nothing but the signed grant proves it.
+
+
+def _without_its_grant(it: Attacked, _: KeyEvidenceSigner) -> list[bytes]:
+    return it.intruder.with_our_key(*it.intruder.statements(it.release))
+
+
+def _granted_by_a_stranger(it: Attacked, stranger: KeyEvidenceSigner) -> list[bytes]:
+    return [*_without_its_grant(it, stranger), *signed_by(stranger, *it.intruder.grants())]
+
+
+def _changed(grant: Statement, **fields: str) -> Statement:
+    return grant.model_copy(update={"predicate": grant.predicate | fields})
+
+
+def _granted_elsewhere(it: Attacked, stranger: KeyEvidenceSigner) -> list[bytes]:
+    """Signed by the pipeline's own key, and of another environment."""
+    moved = [
+        grant.model_copy(update={"predicate": grant.predicate | {"environment": "prod"}}) for grant in it.intruder.grants()
+    ]
+    return [*_without_its_grant(it, stranger), *it.intruder.with_our_key(*moved)]
+
+
+def _granted_under_another_commit(it: Attacked, stranger: KeyEvidenceSigner) -> list[bytes]:
+    moved = [_changed(grant, commit=NOBODY) for grant in it.intruder.grants()]
+    return [*_without_its_grant(it, stranger), *it.intruder.with_our_key(*moved)]
+
+
+GRANTS: dict[str, tuple[Callable[[Attacked, KeyEvidenceSigner], list[bytes]], str]] = {
+    "no grant": (_without_its_grant, r"has no grant in 'dev' that counts: promote it there"),
+    "a grant by another key": (_granted_by_a_stranger, r"has no grant in 'dev' that counts: promote it there"),
+    "a grant of another environment": (_granted_elsewhere, r"has no grant in 'dev' that counts: promote it there"),
+    "a grant of another commit": (
+        _granted_under_another_commit,
+        rf"grant \w+ in 'dev' does not count: it names the commit {NOBODY}: promote it there",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", GRANTS)
+def test_a_release_whose_grant_was_tampered_with_goes_no_further(
+    attacked: Attacked, stranger: KeyEvidenceSigner, case: str
+) -> None:
+    tamper, reason = GRANTS[case]
+    with attacked.intruder.holding(attacked.release, tamper(attacked, stranger)):
+        attacked.require_refused(reason, verify=False)
+
+
 # Content: the registry's own disk is changed under it.
 
 
@@ -307,7 +355,7 @@ def test_an_environment_that_trusts_an_identity_takes_its_evidence_and_nobody_el
         elsewhere = attacked.judge_under(right)
     with attacked.signed_keyless(attacked.by_identity(STRANGER)):
         stranger = attacked.judge_under(right)
-    assert {name: len(verdict.reasons) for name, verdict in refused.items()} == dict.fromkeys(refused, 4)
+    assert {name: len(verdict.reasons) for name, verdict in refused.items()} == dict.fromkeys(refused, 5)
     assert "certificate, not with this key" in refused["the key that usually signs"].reasons[0]
     assert "OIDCIssuer does not match" in refused["another issuer"].reasons[0]
     assert "OIDCIssuer does not match" in elsewhere.reasons[0]

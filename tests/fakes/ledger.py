@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pratique.errors import FenceLost, Refused
+from pratique.values.digest import Digest
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -70,7 +71,9 @@ class FakeLedger:
                 lock.lease = None
             return self._end(promotion, state, reason, address)
 
-    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
+    def grant(
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+    ) -> Promotion:
         with self._turn:
             promotion = self.promotion(promotion_id)
             if promotion.state is PromotionState.GRANTED and promotion.fence == lease.fence:
@@ -81,7 +84,7 @@ class FakeLedger:
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
             self._supersede_waiting(promotion, "was granted")
-            return self._end(promotion, PromotionState.GRANTED, reason, address)
+            return self._end(promotion.model_copy(update={"evidence": evidence}), PromotionState.GRANTED, reason, address)
 
     def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
         with self._turn:

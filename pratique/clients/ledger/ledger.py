@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 
@@ -57,7 +58,9 @@ class SqlLedger:
             locking.leave(connection, promotion_id, turn)
             return records.end_promotion(connection, promotion, state, turn.now, reason=reason, address=address)
 
-    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
+    def grant(
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+    ) -> Promotion:
         with self._writing() as connection:
             promotion, turn = self._turn_of(connection, promotion_id)
             if promotion.state is PromotionState.GRANTED and promotion.fence == lease.fence:
@@ -68,8 +71,8 @@ class SqlLedger:
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
             superseding.supersede_waiting(connection, promotion, turn.now, "was granted")
-            granted = PromotionState.GRANTED
-            return records.end_promotion(connection, promotion, granted, turn.now, reason=reason, address=address)
+            end = partial(records.end_promotion, connection, promotion, PromotionState.GRANTED, turn.now)
+            return end(reason=reason, address=address, evidence=evidence)
 
     def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
         with self._writing() as connection:

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pratique.clients.ledger.tables import promotions, releases
 from pratique.errors import Refused
-from pratique.values.digest import canonical_json
+from pratique.values.digest import Digest, canonical_json
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import Release, StoredRelease
 
@@ -70,10 +70,18 @@ def first_promotion(connection: Connection, query: Select[Any]) -> Promotion | N
 
 
 def end_promotion(
-    connection: Connection, promotion: Promotion, state: PromotionState, at: datetime, *, reason: str = "", address: str = ""
+    connection: Connection,
+    promotion: Promotion,
+    state: PromotionState,
+    at: datetime,
+    *,
+    reason: str = "",
+    address: str = "",
+    evidence: Digest | None = None,
 ) -> Promotion:
     """Record its ending; a reason or an address that is not given stays as it is."""
     ending = {"state": state, "finished_at": at, "reason": reason or promotion.reason, "address": address or promotion.address}
+    ending |= {"evidence": evidence}
     connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(ending))
     return promotion.model_copy(update=ending)
 

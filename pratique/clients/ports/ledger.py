@@ -32,8 +32,13 @@ class Ledger(WaitingList, Protocol):
         """Record how it ended, its lock given back; it keeps its first ending (another one is refused)."""
         ...
 
-    def grant(self, promotion_id: str, lease: Lease, address: str, reason: str = "") -> Promotion:
-        """Record it as granted, refused with `FenceLost` where the lease is no longer the newest, in one transaction."""
+    def grant(
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+    ) -> Promotion:
+        """Record it as granted, refused with `FenceLost` where the lease is no longer the newest, in one transaction.
+
+        `evidence` is the digest of the bundle that carries its signed grant.
+        """
         ...
 
     def granted(self, service: str, environment: str) -> Promotion | None:

@@ -23,6 +23,7 @@ from pratique.values.recurrence import Recurrence
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
 from pratique.values.trust import TrustedKey
+from tests.fakes.grants import chain
 from tests.fakes.stored_release import COMMIT, stored_release
 
 CASES = json.loads((Path(__file__).parents[2] / "cases" / "gates.json").read_text())
@@ -108,12 +109,15 @@ def situation(case: dict[str, Any]) -> Situation:
     if "reorder" in case:
         environment = environment.model_copy(update={"after": tuple(case["reorder"])})
     attached = {name: case.get(name, ["signature", "provenance"]) for name in REFERENCES}
+    evidence = {name: gathered(name, found) for name, found in attached.items() if found is not None}
+    grants = [grant for name, grant in chain(STORED).items() if name in case.get("grants", ["dev", "load", "staging"])]
+    evidence["release"] = evidence["release"].model_copy(update={"verified": (*evidence["release"].verified, *grants)})
     return Situation(
         stored=stored(case),
         environment=environment,
         origins=case.get("origins"),
         trusted=(TrustedKey(pem="k"),) if case.get("trusted", True) else (),
-        evidence=tuple(gathered(name, found) for name, found in attached.items() if found is not None),
+        evidence=tuple(evidence.values()),
         upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
         held=STORED.digest if case.get("held") else None,
         now=NOW,
@@ -169,9 +173,17 @@ def test_a_refused_promotion_raises_every_reason() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_a_rollback_asks_every_gate_but_the_one_upstream_and_the_clock(case: dict[str, Any]) -> None:
-    reasons = decide_promotion(situation(case)).reasons
-    assert decide_rollback(situation(case)).reasons == tuple(one for one in reasons if "has not been granted" not in one)
-    assert decide_rollback(situation(case)).waits == ()
+    seen = situation(case)
+    others = [one for one in decide_promotion(seen).reasons if "has not been granted" not in one and "has no grant" not in one]
+    decision = decide_rollback(seen)
+    assert decision.reasons == (*others, *seen.chain.decide(seen.environment.name).reasons)
+    assert decision.waits == ()
+
+
+def test_a_rollback_asks_for_a_signed_grant_of_the_environment_itself() -> None:
+    assert decide_rollback(situation({"grants": ["dev", "load", "staging"]})).allowed
+    (reason,) = decide_rollback(situation({"grants": ["dev", "load"]})).reasons
+    assert "has no grant in 'staging' that counts" in reason
 
 
 def test_evidence_that_belongs_to_another_repository_does_not_count() -> None:
