@@ -114,7 +114,8 @@ def _asked(asked: dict[str, Any], exchange: dict[str, Any], members: Any) -> dic
     }
     operation = next(name for name in exchange if name != "asked")
     assert asked.keys() <= set(members)
-    return dict.fromkeys(always.get(operation, ()), ANY) | asked
+    named = {key: ANY if value == "ANY" else value for key, value in asked.items()}
+    return dict.fromkeys(always.get(operation, ()), ANY) | named
 
 
 def _stacks(content: dict[str, Any]) -> dict[str, Any]:
