@@ -6,7 +6,6 @@ apart from what the AWS endpoint held, which moto keeps in memory only: the next
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 from collections.abc import Callable, Iterator
@@ -24,6 +23,7 @@ from pratique.local.prefect import WORK_POOL, PrefectStack, deploy_flows, start_
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.local.settings_file import write_settings
+from pratique.local.turns import ports_of_this_machine, turn_at
 from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 
@@ -63,30 +63,10 @@ class LocalStack:
     def up(self, log: Log) -> None:
         """Every service running, configured, and named by the settings in `config`."""
         with self._alone():
-            ports = self._choose_ports()
-            prefect = self._prefect(ports["prefect"])
-            log("starting the engine, OpenBao, the registry, an AWS endpoint and the Prefect server")
-            with ThreadPoolExecutor() as pool:
-                engine = pool.submit(ensure_engine, self._processes, self.folder)
-                openbao = pool.submit(start_openbao, self._processes, self.folder / "openbao", ports["openbao"])
-                registry = pool.submit(
-                    start_registry, self._processes, self.folder / "registry", ports["registry"], stack=self.name
-                )
-                aws = pool.submit(start_aws, self._processes, ports["aws"])
-                server = pool.submit(start_prefect_server, self._processes, prefect)
-                front = pool.submit(lambda: ensure_front_image(engine.result()))
-            server.result()
-            write_settings(
-                self.config,
-                stack=self.name,
-                engine=engine.result(),
-                front=front.result(),
-                openbao=openbao.result(),
-                registry=registry.result(),
-                aws=aws.result(),
-                prefect=prefect,
-            )
-            seed_secrets(openbao.result())
+            # Another stack would find the same ports free until ours are taken.
+            with turn_at(ports_of_this_machine()):
+                prefect = self._start_services(log)
+            seed_secrets(self.openbao())
             if deploy_flows(prefect):
                 log("deployed the flows")
             with open_prefect(PrefectSettings(api_url=prefect.api_url)) as api:
@@ -94,6 +74,33 @@ class LocalStack:
                     log(f"{run.name} had lost its process, and is recorded as crashed")
             log("starting the worker")
             start_worker(self._processes, prefect, {"PRATIQUE_CONFIG": str(self.config)})
+
+    def _start_services(self, log: Log) -> PrefectStack:
+        """Everything that listens, listening, and written into the settings."""
+        ports = self._choose_ports()
+        prefect = self._prefect(ports["prefect"])
+        log("starting the engine, OpenBao, the registry, an AWS endpoint and the Prefect server")
+        with ThreadPoolExecutor() as pool:
+            engine = pool.submit(ensure_engine, self._processes, self.folder)
+            openbao = pool.submit(start_openbao, self._processes, self.folder / "openbao", ports["openbao"])
+            registry = pool.submit(
+                start_registry, self._processes, self.folder / "registry", ports["registry"], stack=self.name
+            )
+            aws = pool.submit(start_aws, self._processes, ports["aws"])
+            server = pool.submit(start_prefect_server, self._processes, prefect)
+            front = pool.submit(lambda: ensure_front_image(engine.result()))
+        server.result()
+        write_settings(
+            self.config,
+            stack=self.name,
+            engine=engine.result(),
+            front=front.result(),
+            openbao=openbao.result(),
+            registry=registry.result(),
+            aws=aws.result(),
+            prefect=prefect,
+        )
+        return prefect
 
     def down(self, log: Log) -> None:
         """Nothing of it runs any more; its data stays."""
@@ -163,6 +170,5 @@ class LocalStack:
     def _alone(self) -> Iterator[None]:
         """Two `up`s at the same time would choose the same ports."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with turn_at(self.folder / "lock"):
             yield

@@ -15,7 +15,7 @@ from tests.faults.place import REFUSED, Dev
 from tests.faults.watching import Command
 from tests.services.stack import RunningStack, Service
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 NEVER = "  - name: never\n    command: {run: [/bin/busybox, test, -e, /nowhere]}\n    deadline: 1s\n"
 IMPOSSIBLE = """\

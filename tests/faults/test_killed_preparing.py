@@ -13,7 +13,7 @@ from tests.faults.place import TRANSIENT, Dev
 from tests.faults.watching import Command, Gate, process_of
 from tests.services.stack import RunningStack, Service
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 
 def in_build(service: Service, wires: Wires) -> Gate:

@@ -14,7 +14,7 @@ from tests.faults.place import TRANSIENT, Dev
 from tests.faults.watching import Command, Gate, eventually, process_of
 from tests.services.stack import RunningStack, Service
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 GO = "/tmp/go"  # noqa: S108  # in a container
 WAITS = f"while [ ! -e {GO} ]; do busybox sleep 0.1; done"

@@ -17,7 +17,7 @@ from tests.faults.place import DONE, REFUSED, Dev
 from tests.faults.watching import Command, eventually
 from tests.services.stack import RunningStack, Service
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 NEVER_READY = "trap 'exit 0' TERM\nwhile :; do busybox sleep 0.1; done"
 

@@ -13,7 +13,7 @@ from tests.faults.place import DONE, REFUSED, TRANSIENT, Dev
 from tests.faults.watching import Command, eventually
 from tests.services.stack import RunningStack, Service
 
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 THROTTLED = b"<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>"
 

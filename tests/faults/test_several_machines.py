@@ -15,7 +15,7 @@ from tests.recording.reading import read
 from tests.services.shared_stack import ENVIRONMENTS, SharedStack
 
 # The stack of these tests and the local stack would share the cores badly; one worker of pytest runs both, in turn.
-pytestmark = pytest.mark.xdist_group("stack")
+pytestmark = pytest.mark.xdist_group("faults")
 
 WORKERS = ("worker-1", "worker-2")
 

@@ -145,9 +145,9 @@ class Service:
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     """The local stack, up; nothing of it is left afterwards."""
-    first = request.session.items[0]
-    grouped = [item.nodeid.endswith("@stack") for item in request.session.items if item.get_closest_marker("xdist_group")]
-    assert "PYTEST_XDIST_WORKER" not in os.environ or all(grouped), f"run with --dist loadgroup: {first.nodeid} has no group"
+    groups = [(item.nodeid, mark.args[0]) for item in request.session.items for mark in item.iter_markers("xdist_group")]
+    grouped = all(name.endswith(f"@{group}") for name, group in groups)
+    assert grouped or "PYTEST_XDIST_WORKER" not in os.environ, "run with --dist loadgroup: every test would start a stack"
     # Not in pytest's own folder: that of an older session is removed while it still runs, when others start beside it.
     running = RunningStack(Path(tempfile.mkdtemp(prefix="pratique-stack-")))
     running.local.up(print)
