@@ -53,6 +53,11 @@ bench-webhook: system-test environment-test ## Events per second and their waiti
 bench-scale: system-test environment-test ## Promotions by one, two and four workers, undisturbed and with workers killed
 	$(BIN)/python -m benchmarks.scale.measure
 
+pictures: system environment $(UV) ## Take the pictures of docs/: a real delivery in Prefect's UI, seen by a headless Chromium
+	@deployments/install pictures
+	@$(SYNC) --extra local --group pictures --inexact
+	$(BIN)/python docs/pictures/take.py
+
 clean: ## Stop the local stack and forget its data
 	-$(BIN)/pratique down
 	rm -rf .pratique
