@@ -31,6 +31,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 METADATA = MetaData(
@@ -156,12 +157,12 @@ inbox = Table(
     Column("run", String(64), nullable=False),
     Column("run_url", Text, nullable=False),
     Column("finished_at", UtcTime),
-    Column("commit_id", String(71), nullable=False, server_default=""),
+    Column("commit_id", String(71), nullable=False, server_default=text("''")),
     # What its forge was told, and when it is to be looked at again for that; never, where that is NULL.
     Column("reported", String(16)),
-    Column("reported_run", String(64), nullable=False, server_default=""),
+    Column("reported_run", String(64), nullable=False, server_default=text("''")),
     Column("report_attempts", Integer, nullable=False, server_default="0"),
-    Column("report_problem", Text, nullable=False, server_default=""),
+    Column("report_problem", Text, nullable=False, server_default=text("''")),
     Column("report_fence", BigInteger, nullable=False, server_default="0"),
     Column("report_due_at", UtcTime),
     UniqueConstraint("forge", "delivery"),

@@ -12,11 +12,11 @@ down_revision = "0004"
 def upgrade() -> None:
     """The ledger as of this revision; of events that came before it nothing is told."""
     for column in (
-        sa.Column("commit_id", sa.String(71), nullable=False, server_default=""),
+        sa.Column("commit_id", sa.String(71), nullable=False, server_default=sa.text("''")),
         sa.Column("reported", sa.String(16)),
-        sa.Column("reported_run", sa.String(64), nullable=False, server_default=""),
+        sa.Column("reported_run", sa.String(64), nullable=False, server_default=sa.text("''")),
         sa.Column("report_attempts", sa.Integer, nullable=False, server_default="0"),
-        sa.Column("report_problem", sa.Text, nullable=False, server_default=""),
+        sa.Column("report_problem", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("report_fence", sa.BigInteger, nullable=False, server_default="0"),
         sa.Column("report_due_at", sa.DateTime(timezone=True)),
     ):
