@@ -1,31 +1,39 @@
 """Promote: one release into one environment."""
 
+from typing import Any
+
 from prefect import flow
 
 from flows.establish import establish
 from pratique.values.environment import environment_of
-from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import look
 from tasks.evidence import decide, still_open
 from tasks.grants import sign_grant
-from tasks.infrastructure import plan
-from tasks.parameters import EnvironmentName, ReleaseDigest, RequestedBy, ServiceName
+from tasks.infrastructure import foresee, plan
+from tasks.parameters import EnvironmentName, OnlyForesee, ReleaseDigest, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, keep, locked, recorded
 from tasks.releases import read_release
-from tasks.reports import label_run, report_plan, report_promotion
+from tasks.reports import label_run, report_dry_run, report_plan, report_promotion
 from tasks.workloads import require_secrets
 
 
 @flow(name="promote", flow_run_name="{service} → {environment}")
 @told
 async def promote(
-    service: ServiceName, release: ReleaseDigest, environment: EnvironmentName, requested_by: RequestedBy = ""
-) -> Promotion:
+    service: ServiceName,
+    release: ReleaseDigest,
+    environment: EnvironmentName,
+    requested_by: RequestedBy = "",
+    *,
+    dry_run: OnlyForesee = False,
+) -> Any:
     """Move a release into an environment: verified before anything changes, and undone where a check fails."""
     stored = await read_release(service, release)
     place = environment_of(stored.release.manifest, environment)
     await label_run(stored, place)
+    if dry_run:
+        return await report_dry_run(stored, place, await foresee(stored, place))
     async with recorded("promote", stored, place, requested_by) as promotion:
         await decide(stored, place)
         async with locked(promotion, stored, place) as passage:

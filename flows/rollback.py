@@ -1,19 +1,20 @@
 """Rollback: an environment goes back to a release that it granted before."""
 
+from typing import Any
+
 from prefect import flow
 
 from flows.establish import establish
 from pratique.values.environment import environment_of
-from pratique.values.promotion import Promotion
 from tasks._outcome import told
 from tasks.environments import choose_earlier, look
 from tasks.evidence import decide_rollback
 from tasks.grants import sign_grant
-from tasks.infrastructure import plan
-from tasks.parameters import EarlierRelease, EnvironmentName, Reason, RequestedBy, ServiceName
+from tasks.infrastructure import foresee_rollback, plan
+from tasks.parameters import EarlierRelease, EnvironmentName, OnlyForesee, Reason, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, locked, recorded
 from tasks.releases import read_release
-from tasks.reports import label_run, report_plan, report_promotion
+from tasks.reports import label_run, report_dry_run, report_plan, report_promotion
 from tasks.workloads import require_secrets
 
 
@@ -25,11 +26,15 @@ async def rollback(
     reason: Reason,
     release: EarlierRelease = None,
     requested_by: RequestedBy = "",
-) -> Promotion:
+    *,
+    dry_run: OnlyForesee = False,
+) -> Any:
     """Bring an environment back to a release that was granted there before; its evidence is verified anew."""
     stored = await read_release(service, await choose_earlier(service, environment, release))
     place = environment_of(stored.release.manifest, environment)
     await label_run(stored, place)
+    if dry_run:
+        return await report_dry_run(stored, place, await foresee_rollback(stored, place))
     async with recorded("rollback", stored, place, requested_by, reason) as promotion:
         await decide_rollback(stored, place)
         async with locked(promotion, stored, place) as passage:

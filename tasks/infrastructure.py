@@ -6,7 +6,9 @@ from pratique.bootstrap import clients
 from pratique.clients.releases import infrastructure
 from pratique.decisions.bundle import unpack
 from pratique.decisions.desired import desired_stack
-from pratique.pipeline.planning import plan_changes
+from pratique.decisions.gates import decide_rollback
+from pratique.pipeline import planning
+from pratique.pipeline.planning import Foreseen
 from pratique.values.environment import Environment
 from pratique.values.manifest import StackSection
 from pratique.values.plan import Plan
@@ -18,12 +20,24 @@ from tasks._step import step, tell
 @step("plan {environment.name}", RETRY_INFRASTRUCTURE)
 def plan(stored: StoredRelease, environment: Environment) -> Plan:
     """What would change; nothing is touched."""
-    found = plan_changes(clients(), stored, environment)
+    found = planning.plan_changes(clients(), stored, environment)
     for change in found.changes:
         tell(f"{change.action} {change.kind} {change.name}: {change.detail}")
     if found.is_empty:
         tell(f"nothing to do in {environment.name}, because {found.reason}")
     return found
+
+
+@step("foresee {environment.name}", RETRY_INFRASTRUCTURE)
+def foresee(stored: StoredRelease, environment: Environment) -> Foreseen:
+    """What would be decided and changed; nothing is touched."""
+    return _told(planning.foresee(clients(), stored, environment))
+
+
+@step("foresee the rollback of {environment.name}", RETRY_INFRASTRUCTURE)
+def foresee_rollback(stored: StoredRelease, environment: Environment) -> Foreseen:
+    """As `foresee`, by the gates of a rollback."""
+    return _told(planning.foresee(clients(), stored, environment, decide_rollback))
 
 
 @step("provision {section.stack} in {environment.name}", RETRY_INFRASTRUCTURE)
@@ -33,3 +47,11 @@ def provision(stored: StoredRelease, environment: Environment, section: StackSec
         files = unpack(infrastructure(registry, stored))
     with clients().stacks(environment) as stacks:
         return stacks.apply(desired_stack(environment, section, files), fence, tell)
+
+
+def _told(foreseen: Foreseen) -> Foreseen:
+    for reason in (*foreseen.decision.reasons, *(wait.reason for wait in foreseen.decision.waits)):
+        tell(f"against it: {reason}")
+    for change in foreseen.plan.changes:
+        tell(f"{change.action} {change.kind} {change.name}: {change.detail}")
+    return foreseen

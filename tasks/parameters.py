@@ -60,6 +60,7 @@ OneEnvironment = Annotated[
     str | None, _shown("Environment", "Only this environment; empty looks at all of them.", pattern=NAME_PATTERN)
 ]
 DryRun = Annotated[bool, _shown("Dry run", "Say what would happen, and change nothing.")]
+OnlyForesee = Annotated[bool, _shown("Dry run", "Only say what would be decided and changed; touch nothing.")]
 EnvironmentName = Annotated[str, _shown("Environment", "One environment of the release's pratique.yaml.", pattern=NAME_PATTERN)]
 LastEnvironment = Annotated[
     str | None, _shown("Through", "Stop after this environment; empty goes through all of them.", pattern=NAME_PATTERN)

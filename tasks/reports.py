@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from pratique.bootstrap import clients
 from pratique.decisions import reports
 from pratique.decisions.advance import Step
+from pratique.pipeline.planning import Foreseen
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion
@@ -54,6 +55,16 @@ async def report_plan(stored: StoredRelease, environment: Environment, plan: Pla
         key=artifact_key("plan", environment.service, environment.name),
         description=f"{environment.service}: what changes in {environment.name}",
     )
+
+
+async def report_dry_run(stored: StoredRelease, environment: Environment, foreseen: Foreseen) -> Foreseen:
+    """What would be decided and changed, as an artifact of a run that decides and changes nothing."""
+    await acreate_markdown_artifact(
+        reports.dry_run_report(stored, environment, foreseen.plan, foreseen.decision),
+        key=artifact_key("dry-run", environment.service, environment.name),
+        description=f"{environment.service}: what would be decided for {environment.name}, and change there",
+    )
+    return foreseen
 
 
 async def report_promotion(promotion: Promotion) -> Promotion:

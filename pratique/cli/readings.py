@@ -26,14 +26,12 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what promoting a release would change, and whether the gates would let it in. Nothing is touched."""
-    from pratique.pipeline.planning import plan_changes
-    from pratique.pipeline.verification import judge
+    from pratique.pipeline.planning import foresee
     from pratique.values.environment import environment_of
 
     stored = patiently(lambda: chosen_release(service, release))
     environment = environment_of(stored.release.manifest, to)
-    found = patiently(lambda: plan_changes(clients(), stored, environment))
-    decision = patiently(lambda: judge(clients(), stored, environment))
+    found, decision = patiently(lambda: foresee(clients(), stored, environment))
     if as_json:
         show_json(
             {

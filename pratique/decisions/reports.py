@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from pratique.decisions.advance import Step
+from pratique.values.decision import Decision
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
@@ -46,6 +47,19 @@ def plan_report(stored: StoredRelease, environment: Environment, plan: Plan) -> 
         return f"{head}\nNothing to do, because {escaped(plan.reason)}\n"
     rows = [f"| {change.action} | {change.kind} {escaped(change.name)} | {escaped(change.detail)} |" for change in plan.changes]
     return "\n".join([head, "| | what | how |", "|---|---|---|", *rows, ""])
+
+
+def dry_run_report(stored: StoredRelease, environment: Environment, plan: Plan, decision: Decision) -> str:
+    """What would be decided, with every reason, and what would change."""
+    against = [*decision.reasons, *(wait.reason for wait in decision.waits)]
+    verdict = "would wait" if not decision.reasons else "would be refused"
+    said = (
+        [f"It {verdict}:", "", *(f"- {escaped(reason)}" for reason in against)] if against else ["Every gate would let it in."]
+    )
+    until = [f"\nUntil {decision.until:%Y-%m-%d %H:%M} UTC."] if decision.until and not decision.reasons else []
+    return "\n".join(
+        [plan_report(stored, environment, plan), *said, *until, "", "Nothing was changed, and nothing recorded.", ""]
+    )
 
 
 def environment_table(held: Sequence[Promotion]) -> list[dict[str, str]]:
