@@ -68,10 +68,10 @@ def environment_table(held: Sequence[Promotion]) -> list[dict[str, str]]:
         {
             "environment": promotion.environment,
             "commit": promotion.commit[:12],
-            "release": promotion.release,
             "since": (promotion.finished_at or promotion.started_at).isoformat(timespec="seconds"),
             "address": promotion.address,
             "by": promotion.requested_by,
+            "release": promotion.release,
         }
         for promotion in held
     ]
