@@ -11,7 +11,7 @@ export UV_SYSTEM_CERTS := true
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
 
-.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook bench-scale clean
+.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook bench-scale pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
