@@ -68,6 +68,8 @@ class RecordingForge:
     comments: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
     valid_token: str = TOKEN
     failing: Callable[[], Answer] | None = None
+    before_answering: Callable[[Sent], None] | None = None
+    """Called when something was changed, and nobody has been told of it yet."""
     port: int = field(default_factory=free_port)
     _server: ThreadingHTTPServer | None = None
     _turn: threading.Lock = field(default_factory=threading.Lock)
@@ -135,6 +137,8 @@ class RecordingForge:
                     with peer._turn:
                         peer._answer(self.command, self.path, dict(self.headers), json.loads(body or "null"))
                 except Answer as answer:
+                    if self.command != "GET" and answer.status < 300 and peer.before_answering is not None:
+                        peer.before_answering(peer.sent[-1])
                     text = isinstance(answer.content, str)
                     encoded = answer.content.encode() if text else json.dumps(answer.content).encode()
                     self.send_response(answer.status)

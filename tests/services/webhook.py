@@ -42,12 +42,14 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 class RecordingPrefect:
-    """The two requests by which runs are started, answered as Prefect's API does: one run for each key."""
+    """The requests by which runs are started and followed, answered as Prefect's API does: one run for each key."""
 
     def __init__(self) -> None:
         self.port = free_port()
         self.asked: list[dict[str, Any]] = []
         self.runs: dict[str, dict[str, Any]] = {}
+        self.states: dict[str, str] = {}
+        """The type of state of each run, by its id; it is scheduled where nobody has said anything else."""
         self._turn = threading.Lock()
         self._server: ThreadingHTTPServer | None = None
 
@@ -67,9 +69,14 @@ class RecordingPrefect:
 
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                self._say(201, peer.started(self.path, body))
+                if self.path == "/api/flow_runs/filter":
+                    self._say(200, peer.found(body["flow_runs"]))
+                elif self.path == "/api/artifacts/filter":
+                    self._say(200, [])
+                else:
+                    self._say(201, peer.started(self.path, body))
 
-            def _say(self, status: int, content: dict[str, Any]) -> None:
+            def _say(self, status: int, content: dict[str, Any] | list[dict[str, Any]]) -> None:
                 encoded = json.dumps(content).encode()
                 self.send_response(status)
                 self.send_header("content-length", str(len(encoded)))
@@ -93,6 +100,13 @@ class RecordingPrefect:
             self.asked.append(body)
             run = {"id": f"run-{len(self.runs) + 1}", "name": "run", "path": path, "parameters": body["parameters"]}
             return self.runs.setdefault(body["idempotency_key"], run)
+
+    def found(self, wanted: dict[str, Any]) -> list[dict[str, Any]]:
+        ids = wanted.get("id", {}).get("any_", [])
+        with self._turn:
+            runs = [run for run in self.runs.values() if run["id"] in ids]
+            kinds = [self.states.get(run["id"], "SCHEDULED") for run in runs]
+        return [{**run, "state_type": kind, "state_name": kind.capitalize()} for run, kind in zip(runs, kinds, strict=True)]
 
     @property
     def refs(self) -> list[str]:
