@@ -25,7 +25,9 @@ def workload_change(running: WorkloadState, desired: DesiredWorkload | None) -> 
     serving = running.serving
     if desired is None:
         action = "create" if serving is None else "replace"
-        return Change(kind="workload", name="of the service", action=action, detail="waits for outputs of stacks that are to change")
+        return Change(
+            kind="workload", name="of the service", action=action, detail="waits for outputs of stacks that are to change"
+        )
     name = f"{desired.service} in {desired.environment}"
     if serving is None:
         return Change(kind="workload", name=name, action="create", detail=f"run {desired.image}")
