@@ -86,11 +86,12 @@ class ResourceLimits(Value):
 
 
 class EngineHealthcheck(Value):
-    """How the engine itself asks a new container whether it is ready, before any traffic reaches it."""
+    """How a container is asked whether it is well: often by a deployment, before any traffic reaches it; by its engine ever after."""
 
     command: tuple[Text, ...] = Field(min_length=1)
     """Run inside the container, without a shell; exit status 0 is healthy."""
-    interval: Span = timedelta(seconds=1)
+    interval: Span = timedelta(seconds=10)
+    """How long the engine waits between two looks: each starts a process in the container, on a host that may have many."""
     timeout: Span = timedelta(seconds=3)
     retries: int = Field(default=3, ge=1, le=100)
 

@@ -67,7 +67,7 @@ def told(stack: RunningStack, service: Service, tmp_path: Path, new_forge: Calla
     bare.mkdir()
     git(bare, "init", "--quiet", "--bare", "--initial-branch=main")
     forge = new_forge(Forge.GITHUB, project="/".join(bare.with_suffix("").parts[-2:]))
-    stack.local.openbao().seed_secret("webhook", {"current": SECRET, "forge": TOKEN})
+    stack.local.openbao().seed_secret("reported", {"calls": SECRET, "forge": TOKEN})
 
     def listed(content: dict[str, Any]) -> None:
         rules = [
@@ -76,8 +76,8 @@ def told(stack: RunningStack, service: Service, tmp_path: Path, new_forge: Calla
         ]
         content["services"] = {service.name: {"repository": str(bare), "rules": rules}}
         content["webhook"] = {
-            "secrets": {"github": ["vault:kv/data/webhook#current"]},
-            "forges": {"github": {"api": forge.api, "token": "vault:kv/data/webhook#forge"}},
+            "secrets": {"github": ["vault:kv/data/reported#calls"]},
+            "forges": {"github": {"api": forge.api, "token": "vault:kv/data/reported#forge"}},
         }
 
     with stack.changed_settings(listed), webhook(stack, log) as url:

@@ -44,10 +44,14 @@ CARELESS_CHECKS = """\
 checks:
   - name: prints-it
     command: {run: [/bin/busybox, sh, -c, 'echo "$DB_PASSWORD"; exit 1']}
-    deadline: 1s
+    deadline: 20s
+    interval: 20s # asked once, and given its time
+    timeout: 15s
   - name: is-cut-off-in-it
     command: {run: [/bin/busybox, sh, -c, 'busybox printf "%0180d%s" 0 "$DB_PASSWORD"; exit 1']}
-    deadline: 1s
+    deadline: 20s
+    interval: 20s # asked once, and given its time
+    timeout: 15s
 """
 
 

@@ -190,7 +190,7 @@ def desired_workload(service: str, image: ImageReference, commit: str, **section
                 "port": 8080,
                 "writable": ("/tmp",),  # noqa: S108
                 "resources": ResourceLimits(memory="64Mi", cpus=1, pids=32),
-                "healthcheck": EngineHealthcheck(command=READY),
+                "healthcheck": EngineHealthcheck(command=READY, interval=timedelta(seconds=1)),
                 "drain": timedelta(seconds=10),
                 **section,
             }
