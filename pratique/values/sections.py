@@ -86,7 +86,7 @@ class ResourceLimits(Value):
 
 
 class EngineHealthcheck(Value):
-    """How a container is asked whether it is well: often by a deployment, before any traffic reaches it; by its engine ever after."""
+    """How a container is asked whether it is well: by a deployment before traffic reaches it, by its engine ever after."""
 
     command: tuple[Text, ...] = Field(min_length=1)
     """Run inside the container, without a shell; exit status 0 is healthy."""
