@@ -13,6 +13,8 @@ from pratique.errors import Refused, Transient
 _LAST_LINES = 10
 _CLASSIC_STEP = re.compile(r"^Step \d+/\d+ : ")
 _BUILDKIT_STEP = re.compile(r"^#\d+ \[.*\d+/\d+\] ")
+_VANISHED = re.compile(r'unable to find image "sha256:|No such image: sha256:')
+"""The engine's words where an image of its build cache was removed between two steps, by whoever prunes there."""
 _FETCHES = re.compile(r"\bFROM\b|load metadata|load build definition|resolve image")
 
 
@@ -37,11 +39,14 @@ class Progress:
     def failure(self, words: str) -> Refused | Transient:
         """The error for a build that ended with these words: the failing step and the last lines.
 
-        Asking again helps only where the engine could not fetch a base image; a step that ran and failed fails again.
+        Asking again helps only where the engine could not fetch a base image, or lost a cached one; a step that ran and failed
+        fails again.
         """
         # Redacted before it is folded into one line, in which a secret with white space would not be known again.
         said = " ".join(self._redact(words).split())
         image = f"{self._build.service}: image {self._build.section.name} of commit {self._build.commit.short}"
+        if _VANISHED.search(said):
+            return Transient(f"build {image}: an image of the engine's build cache was removed meanwhile: {said}")
         error = verdict(f"build {image}", said)
         if isinstance(error, Transient) and _FETCHES.search(f"{self._step} {said}"):
             return error

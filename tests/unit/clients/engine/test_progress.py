@@ -42,8 +42,11 @@ def test_the_failing_step_and_the_last_lines_are_told_without_secrets() -> None:
         ),
         (["Step 1/2 : FROM base"], "manifest for base:latest not found: manifest unknown", Refused),
         (["Step 1/2 : FROM base", "Step 2/2 : RUN fetch"], "connection refused", Refused),
+        (["Step 2/11 : ARG VERSION"], 'unable to find image "sha256:675789dde244"', Transient),
     ],
-    ids=["base", "base with BuildKit", "no such base", "a step's own network"],
+    ids=["base", "base with BuildKit", "no such base", "a step's own network", "a cached image removed meanwhile"],
 )
-def test_asking_again_helps_only_where_a_base_could_not_be_fetched(lines: list[str], words: str, kind: type[Exception]) -> None:
+def test_asking_again_helps_only_where_a_base_could_not_be_fetched_or_the_cache_lost_an_image(
+    lines: list[str], words: str, kind: type[Exception]
+) -> None:
     assert type(progress(lines)[0].failure(words)) is kind
