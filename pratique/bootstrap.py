@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
-from pratique.clients.ports.inbox import Inbox
 from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment
@@ -26,7 +24,9 @@ from pratique.values.references import SecretReference
 from pratique.values.trust import Trusted
 
 if TYPE_CHECKING:
+    from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
     from pratique.clients.ports.forge import ForgeClient
+    from pratique.clients.ports.inbox import Inbox
     from pratique.clients.prefect import Prefect
     from pratique.clients.registry import Credentials
     from pratique.clients.vault import Vault

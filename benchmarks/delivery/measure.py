@@ -102,7 +102,8 @@ def orchestration(wall: float) -> tuple[float, float]:
     clients = Clients(load_settings())
     with clients.prefect() as prefect:
         # Promotions carry the tag of their delivery, the delivery itself does not. Runs come oldest first.
-        *_, last = (run for run in prefect.runs_tagged("pratique") if not any(tag.startswith("delivery:") for tag in run.tags))
+        found = prefect.runs_tagged("service:hello")
+        *_, last = (run for run in found if not any(tag.startswith("delivery:") for tag in run.tags))
         family: list[Run] = [last, *prefect.children(last.id), *prefect.runs_tagged(f"delivery:{last.id}")]
         steps = prefect.tasks([run.id for run in family])
     work = sum((length(step) for step in steps if not step.name.startswith("promote to ")), timedelta()).total_seconds()
