@@ -20,7 +20,7 @@ def order_environments(stored: StoredRelease, through: str | None) -> list[tuple
     An environment that has granted the release before is waited for by none: the gate that asks for its grant finds one.
     So a delivery that has nothing to do looks at all environments at once.
     """
-    after = {name: section.after for name, section in stored.release.manifest.environments.items()}
+    after = stored.release.manifest.after
     if through is not None:
         environment_of(stored.release.manifest, through)
         wanted = upstream_of(after, through) | {through}

@@ -10,7 +10,6 @@ import typer
 
 from pratique.cli.output import console, show_json
 from pratique.errors import Invalid
-from pratique.values.dag import upstream_first
 from pratique.values.manifest import MANIFEST_FILE, Manifest
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
@@ -31,8 +30,7 @@ def validate(
         raise Invalid(str(file), f"cannot be read: {error.strerror}", "name the folder of a service") from None
     manifest = read_manifest(text, str(file))
     _check_modules(manifest, file)
-    after = {name: section.after for name, section in manifest.environments.items()}
-    order = [list(generation) for generation in upstream_first(after)]
+    order = manifest.generations
     if as_json:
         images = [image.name for image in manifest.images]
         show_json({"service": manifest.service, "valid": True, "environments": order, "images": images})

@@ -7,7 +7,6 @@ from pratique.clients.ports import Ledger
 from pratique.decisions.chain import Chain
 from pratique.errors import Refused
 from pratique.pipeline.lock import held_by
-from pratique.values.dag import upstream_first
 from pratique.values.evidence import IdentitySigner
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
@@ -54,8 +53,7 @@ def _upstream_first(ledger: Ledger, service: str | None) -> list[tuple[str, str]
     places = ledger.environments(service)
     for name in {name for name, _ in places}:
         for stored in ledger.releases(name, limit=1):
-            after = {place: section.after for place, section in stored.release.manifest.environments.items()}
-            ahead = [place for generation in upstream_first(after) for place in generation]
+            ahead = [place for generation in stored.release.manifest.generations for place in generation]
             order |= {(name, place): number for number, place in enumerate(ahead)}
     # An environment that the newest release no longer knows comes last.
     return sorted(places, key=lambda place: (place[0], order.get(place, len(order)), place[1]))

@@ -7,6 +7,7 @@ and the runs of sub-flows, which have no process of their own.
 from __future__ import annotations
 
 from pratique.clients.prefect import Prefect, Run
+from pratique.pipeline.parts import end_parts
 from pratique.warm.worker import runs_with_a_process
 
 
@@ -21,12 +22,4 @@ def end_orphans(prefect: Prefect, pool: str, *, watched: bool) -> list[Run]:
         alive = runs_with_a_process()
         lost = [run for run in prefect.unfinished() if run.work_pool_name == pool and run.id not in alive]
         crashed += [run for run in lost if prefect.crash(run, "its process was gone when the local stack came up")]
-    for run in prefect.unfinished():
-        parent = prefect.parent(run)
-        if (
-            parent is not None
-            and parent.is_final
-            and prefect.crash(run, f"the run that it was part of has ended: {parent.name}")
-        ):
-            crashed.append(run)
-    return crashed
+    return [*crashed, *(run for run, _ in end_parts(prefect))]

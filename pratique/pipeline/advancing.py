@@ -10,7 +10,6 @@ from pratique.clients.releases import read
 from pratique.decisions.advance import MOST_ABANDONED, Place, Step, choose, newest_eligible, nothing_chosen, obstacle, step_of
 from pratique.errors import Refused
 from pratique.pipeline.verification import judge
-from pratique.values.dag import upstream_first
 from pratique.values.environment import environment_of
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -62,9 +61,9 @@ def _places(ledger: Ledger, service: str, only: str | None) -> list[Place]:
     newest = ledger.releases(service, limit=1)
     if not newest:
         return []
-    after = {name: section.after for name, section in newest[0].release.manifest.environments.items()}
+    manifest = newest[0].release.manifest
     order = tuple(ledger.release_order(service))
-    own = {name: ledger.history(service, name, REMEMBERED) for name in after}
+    own = {name: ledger.history(service, name, REMEMBERED) for name in manifest.environments}
     return [
         Place(
             service=service,
@@ -72,9 +71,9 @@ def _places(ledger: Ledger, service: str, only: str | None) -> list[Place]:
             order=order,
             held=ledger.granted(service, name),
             own=tuple(own[name]),
-            upstream=_grants(own, after[name]),
+            upstream=_grants(own, manifest.environments[name].after),
         )
-        for generation in upstream_first(after)
+        for generation in manifest.generations
         for name in generation
         if only in (None, name)
     ]

@@ -11,7 +11,6 @@ from pratique.errors import Refused
 from pratique.pipeline.planning import plan_stacks
 from pratique.pipeline.service import service_at
 from pratique.values.commit import Commit
-from pratique.values.dag import upstream_first
 from pratique.values.environment import environment_of
 from pratique.values.preview import EnvironmentPreview, PreviewedService
 
@@ -45,8 +44,7 @@ def preview_service(clients: Clients, commit: Commit) -> PreviewedService:
     """The service at the commit, or everything that is wrong with it."""
     try:
         manifest = service_at(clients, commit).manifest
-        after = {name: section.after for name, section in manifest.environments.items()}
-        order = [name for generation in upstream_first(after) for name in generation]
+        order = [name for generation in manifest.generations for name in generation]
     except Refused as refused:
         return PreviewedService(problems=refused.reasons)
     return PreviewedService(service=manifest.service, environments=tuple(order))

@@ -20,6 +20,7 @@ from pratique.clients.ports import Log
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Refused, Transient
 from pratique.pipeline.attempts import attempt_of, granted_since, next_attempt
+from pratique.pipeline.parts import end_parts
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 """Prefect's name of it; a run sends one every `PREFECT_FLOWS_HEARTBEAT_FREQUENCY` seconds."""
@@ -48,7 +49,8 @@ class Watch:
             with self._clients.prefect() as prefect:
                 if self._hears(prefect, now):
                     self._end_silent(prefect, now)
-                self._end_parts(prefect)
+                for run, why in end_parts(prefect):
+                    self._tell_end(run, why)
                 self._begin_anew(prefect, now)
         except Transient:
             self._heard_since = None
@@ -71,17 +73,12 @@ class Watch:
             if run.parent_task_run_id is not None or now - run.since < allowed:
                 continue
             if prefect.last_event(HEARTBEAT, f"prefect.flow-run.{run.id}", now - allowed) is None:
-                self._end(prefect, run, f"nothing was heard of it for {allowed}: its worker or its machine is gone")
+                why = f"nothing was heard of it for {allowed}: its worker or its machine is gone"
+                if prefect.crash(run, why):
+                    self._tell_end(run, why)
 
-    def _end_parts(self, prefect: Prefect) -> None:
-        for run in prefect.unfinished():
-            parent = prefect.parent(run)
-            if parent is not None and parent.is_final:
-                self._end(prefect, run, f"the run that it was part of has ended: {parent.name}")
-
-    def _end(self, prefect: Prefect, run: Run, why: str) -> None:
-        if prefect.crash(run, why):
-            self._log(f"{run.name} ({run.id}) is recorded as crashed: {why}")
+    def _tell_end(self, run: Run, why: str) -> None:
+        self._log(f"{run.name} ({run.id}) is recorded as crashed: {why}")
 
     def _begin_anew(self, prefect: Prefect, now: datetime) -> None:
         for run in prefect.crashed(now - REMEMBERED):

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from pratique.values._base import Value
 from pratique.values.agreement import require_agreement
 from pratique.values.checks import Check
+from pratique.values.dag import upstream_first
 from pratique.values.names import Name
 from pratique.values.overlays import EnvironmentSection, ResourceOverlay, StackOverlay, WorkloadOverlay
 from pratique.values.sections import (
@@ -71,3 +72,13 @@ class Manifest(Value):
     def _its_parts_agree(self) -> Manifest:
         require_agreement(self)
         return self
+
+    @property
+    def after(self) -> dict[str, tuple[str, ...]]:
+        """The environments, each with those that it comes after."""
+        return {name: section.after for name, section in self.environments.items()}
+
+    @property
+    def generations(self) -> list[tuple[str, ...]]:
+        """The environments, upstream first; those of one generation do not come after each other."""
+        return upstream_first(self.after)

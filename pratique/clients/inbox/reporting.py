@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import update
 
 from pratique.clients.inbox import queries
-from pratique.clients.inbox.transactions import Transactions
+from pratique.clients.ledger.database import Database
 from pratique.clients.ledger.engine import now
 from pratique.clients.ledger.tables import inbox
 from pratique.errors import FenceLost
@@ -16,7 +16,7 @@ from pratique.values.event import Forge, ReportClaim
 from pratique.values.report import Reported
 
 
-class SqlReports(Transactions):
+class SqlReports(Database):
     """The part of the inbox that reporters use."""
 
     def claim_report(self, forges: Collection[Forge], duration: timedelta) -> ReportClaim | None:

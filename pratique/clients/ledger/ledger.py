@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, select
 
 from pratique.clients.ledger import locking, records, superseding
+from pratique.clients.ledger.database import Database
 from pratique.clients.ledger.engine import now
-from pratique.clients.ledger.errors import translated
 from pratique.clients.ledger.tables import locks, promotions
 from pratique.errors import Refused
 from pratique.values.digest import Digest
@@ -20,11 +19,8 @@ from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 
 
-class SqlLedger:
+class SqlLedger(Database):
     """The ledger in one database; use `open_ledger`."""
-
-    def __init__(self, engine: Engine, place: str) -> None:
-        self._engine, self._place = engine, place
 
     def record_release(self, stored: StoredRelease) -> None:
         with self._writing() as connection:
@@ -155,16 +151,6 @@ class SqlLedger:
     def promotion(self, promotion_id: str) -> Promotion:
         with self._reading() as connection:
             return records.require_promotion(connection, promotion_id)
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with translated(self._place), self._engine.connect() as connection:
-            yield connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with translated(self._place), self._engine.connect().execution_options(writes=True) as connection, connection.begin():
-            yield connection
 
     def _turn_of(self, connection: Connection, promotion_id: str) -> tuple[Promotion, locking.Turn]:
         place = records.require_promotion(connection, promotion_id)
