@@ -13,3 +13,9 @@ pytest_plugins = [f"tests.services.{file.stem}" for file in sorted(Path(__file__
 def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the state, the records and the logs of the services of this session."""
     return tmp_path_factory.mktemp("services")
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """The beginning of a long value names its test as well as all of it would."""
+    longest = 60
+    return f"{ascii(val)[:longest]}…" if isinstance(val, str | bytes) and len(val) > longest else None

@@ -29,6 +29,9 @@ SOCKET = Path("/var/run/docker.sock")
 OWN_FRONT = "pratique/front:local"
 """The front image that is made here where none can be pulled."""
 
+ADDRESS_POOL = "base=172.16.0.0/12,size=24"
+"""For some four thousand networks; Docker's own pools are spent after some thirty, and each environment has one."""
+
 _OFFICIAL_FRONT = DockerTarget().front_image
 _INSTALL_ENGINE = "install a Docker Engine (Debian: `apt-get install docker.io`) and let this user reach it"
 _INSTALL_HAPROXY = "let the engine pull that image, or run `apt-get install haproxy`"
@@ -49,7 +52,13 @@ def ensure_engine(processes: Processes, folder: Path, *, socket: Path = SOCKET, 
             raise Invalid(address, problem, _INSTALL_ENGINE)
     processes.start(
         NAME,
-        [NAME, f"--host={address}", f"--data-root={folder.absolute() / NAME}", *options],
+        [
+            NAME,
+            f"--host={address}",
+            f"--data-root={folder.absolute() / NAME}",
+            f"--default-address-pool={ADDRESS_POOL}",
+            *options,
+        ],
         ready=lambda: _answers(address),
     )
     return address
