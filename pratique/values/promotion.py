@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Literal
 
 from pratique.values._base import Value
+from pratique.values.asked import Asked
 from pratique.values.digest import Digest
 from pratique.values.names import CommitId, Name
 from pratique.values.release import StoredRelease
@@ -54,6 +55,8 @@ class Promotion(Value):
     """Of the bundle that carries its signed grant, once granted."""
     waits_until: datetime | None = None
     """When one that waits may go on, as far as that is known."""
+    asked: Asked | None = None
+    """What it waits to be approved of, where it does."""
 
 
 class Standing(Value):

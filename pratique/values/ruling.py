@@ -19,6 +19,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from pratique.values._base import Value
 from pratique.values.digest import Digest
+from pratique.values.evidence import Signer
 from pratique.values.names import CommitId, Name
 
 RULING_PREDICATE: Final = "https://pratique.dev/ruling/v1"
@@ -93,3 +94,13 @@ class Lift(_Ruled):
 
 Ruling = Approve | Reject | Except | Revoke | Hold | Lift
 RULINGS: TypeAdapter[Ruling] = TypeAdapter(Annotated[Ruling, Field(discriminator="kind")])
+
+
+class SignedRuling(Value):
+    """A ruling, whose it is, and where it is stored."""
+
+    ruling: Ruling = Field(discriminator="kind")
+    by: str
+    """The person of the settings who signed it; empty for the pipeline itself."""
+    signer: Signer = Field(discriminator="kind")
+    bundle: Digest

@@ -4,41 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
-from pratique.clients.ledger import open_ledger
 from pratique.clients.ports import Ledger
 from pratique.errors import FenceLost, Refused
-from pratique.settings import LedgerSettings
 from pratique.values.digest import digest_of
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from tests.contract.promotions import a_promotion, a_release
-from tests.fakes.ledger import FakeLedger
 
 LONG = timedelta(minutes=5)
 BRIEF = timedelta(milliseconds=300)
 """Runs out while a test waits for it."""
-
-
-@pytest.fixture(params=["fake", "sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Ledger]:
-    if request.param == "fake":
-        yield FakeLedger()
-        return
-    new_postgresql: Callable[[], str]
-    if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    else:
-        new_postgresql = request.getfixturevalue("new_postgresql")
-        url = new_postgresql()
-    with open_ledger(LedgerSettings(url=url)) as real:
-        yield real
 
 
 def begun(ledger: Ledger, **fields: object) -> Promotion:

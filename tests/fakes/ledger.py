@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from pratique.errors import FenceLost, Refused
+from pratique.values.asked import Asked
 from pratique.values.digest import Digest
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
+from pratique.values.ruling import SignedRuling
 
 Place = tuple[str, str]
 
@@ -35,6 +37,7 @@ class FakeLedger:
         self._releases: dict[str, StoredRelease] = {}
         self._promotions: dict[str, Promotion] = {}
         self._locks: dict[Place, Lock] = {}
+        self._rulings: dict[Digest, SignedRuling] = {}
 
     def record_release(self, stored: StoredRelease) -> None:
         self._releases.setdefault(stored.digest, stored)
@@ -86,7 +89,7 @@ class FakeLedger:
             self._supersede_waiting(promotion, "was granted")
             return self._end(promotion.model_copy(update={"evidence": evidence}), PromotionState.GRANTED, reason, address)
 
-    def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
+    def wait(self, promotion_id: str, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
         with self._turn:
             promotion = self.promotion(promotion_id)
             if promotion.state in (PromotionState.WAITING, PromotionState.SUPERSEDED):
@@ -101,9 +104,30 @@ class FakeLedger:
             if newer:
                 return self._supersede(promotion, newer[-1], "waits already")
             self._supersede_waiting(promotion, "waits now")
-            change = {"state": PromotionState.WAITING, "reason": reason, "waits_until": until}
+            change = {"state": PromotionState.WAITING, "reason": reason, "waits_until": until, "asked": asked}
             self._promotions[promotion_id] = promotion.model_copy(update=change)
             return self._promotions[promotion_id]
+
+    def go_on(self, promotion_id: str) -> Promotion:
+        with self._turn:
+            promotion = self.promotion(promotion_id)
+            if promotion.state not in (PromotionState.RUNNING, PromotionState.WAITING):
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: {promotion.reason}")
+            running = promotion.model_copy(update={"state": PromotionState.RUNNING, "waits_until": None})
+            self._promotions[promotion_id] = running
+            return running
+
+    def record_ruling(self, signed: SignedRuling) -> None:
+        self._rulings.setdefault(signed.bundle, signed)
+
+    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
+        found = [
+            signed
+            for signed in reversed(self._rulings.values())
+            if signed.ruling.service == service
+            and (environment is None or getattr(signed.ruling, "environment", environment) == environment)
+        ]
+        return found[:limit]
 
     def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
         found = reversed(self.history(service, environment, limit=2**31))

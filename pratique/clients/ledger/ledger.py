@@ -8,15 +8,17 @@ from functools import partial
 
 from sqlalchemy import Connection, select
 
-from pratique.clients.ledger import locking, records, superseding
+from pratique.clients.ledger import locking, records, ruled, superseding
 from pratique.clients.ledger.database import Database
 from pratique.clients.ledger.engine import now
 from pratique.clients.ledger.tables import locks, promotions
 from pratique.errors import Refused
+from pratique.values.asked import Asked
 from pratique.values.digest import Digest
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
+from pratique.values.ruling import SignedRuling
 
 
 class SqlLedger(Database):
@@ -70,7 +72,7 @@ class SqlLedger(Database):
             end = partial(records.end_promotion, connection, promotion, PromotionState.GRANTED, turn.now)
             return end(reason=reason, address=address, evidence=evidence)
 
-    def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
+    def wait(self, promotion_id: str, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
         with self._writing() as connection:
             promotion, turn = self._turn_of(connection, promotion_id)
             if promotion.state in (PromotionState.WAITING, PromotionState.SUPERSEDED):
@@ -78,7 +80,25 @@ class SqlLedger(Database):
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: it does not wait")
             locking.leave(connection, promotion_id, turn)
-            return superseding.let_wait(connection, promotion, turn.now, reason, until)
+            return superseding.let_wait(connection, promotion, turn.now, reason=reason, until=until, asked=asked)
+
+    def go_on(self, promotion_id: str) -> Promotion:
+        with self._writing() as connection:
+            promotion, _ = self._turn_of(connection, promotion_id)
+            if promotion.state is PromotionState.RUNNING:
+                return promotion
+            if promotion.state is not PromotionState.WAITING:
+                raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: {promotion.reason}")
+            return superseding.go_on(connection, promotion)
+
+    def record_ruling(self, signed: SignedRuling) -> None:
+        with self._writing() as connection:
+            ruled.add_ruling(connection, signed)
+
+    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
+        with self._reading() as connection:
+            documents = connection.execute(ruled.newest_rulings(service, environment, limit)).scalars()
+            return [SignedRuling.model_validate_json(document) for document in documents]
 
     def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
         with self._reading() as connection:

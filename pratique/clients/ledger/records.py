@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pratique.clients.ledger.tables import promotions, releases
 from pratique.errors import Refused
+from pratique.values.asked import Asked
 from pratique.values.digest import Digest, canonical_json
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import Release, StoredRelease
@@ -110,10 +111,17 @@ def promotion_of(row: Row[Any]) -> Promotion:
     columns = dict(row._mapping)  # noqa: SLF001  SQLAlchemy's documented name for it
     del columns["number"]
     columns["commit"] = columns.pop("commit_id")
+    columns["asked"] = None if columns["asked"] is None else Asked.model_validate_json(columns["asked"])
     return Promotion.model_validate(columns)
 
 
 def _columns(promotion: Promotion) -> dict[str, Any]:
     columns = promotion.model_dump()
     columns["commit_id"] = columns.pop("commit")
+    columns["asked"] = asked_column(promotion.asked)
     return columns
+
+
+def asked_column(asked: Asked | None) -> str | None:
+    """What people are asked, as it stands in a row."""
+    return None if asked is None else asked.model_dump_json()

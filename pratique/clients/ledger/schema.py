@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 from pratique.clients.ledger.engine import PATIENCE
 from pratique.errors import Refused
 
-HEAD = "0005"
+HEAD = "0006"
 """The newest revision; a test compares it with the migrations, so that opening a ledger need not load them."""
 
 _ADVISORY_LOCK = 0x70726174

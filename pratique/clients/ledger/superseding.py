@@ -11,8 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, delete, func, select, update
 
-from pratique.clients.ledger.records import end_promotion, promotion_of
+from pratique.clients.ledger.records import asked_column, end_promotion, promotion_of
 from pratique.clients.ledger.tables import promotions, releases, waiting
+from pratique.values.asked import Asked
 from pratique.values.promotion import Promotion, PromotionState
 
 Place = tuple[str, str]
@@ -32,7 +33,9 @@ def waiting_promotions(service: str | None = None, environment: str | None = Non
     return query if environment is None else query.where(promotions.c.environment == environment)
 
 
-def let_wait(connection: Connection, promotion: Promotion, at: datetime, reason: str, until: datetime | None) -> Promotion:
+def let_wait(
+    connection: Connection, promotion: Promotion, at: datetime, *, reason: str, until: datetime | None, asked: Asked | None
+) -> Promotion:
     """Record that it waits, in the place of older ones; where a newer one waits already, that one supersedes it."""
     newer = [
         other for other in _waiting_beside(connection, promotion) if _number(connection, other) > _number(connection, promotion)
@@ -40,7 +43,15 @@ def let_wait(connection: Connection, promotion: Promotion, at: datetime, reason:
     if newer:
         return _supersede(connection, promotion, newer[-1], at, "waits already")
     supersede_waiting(connection, promotion, at, "waits now")
-    change = {"state": PromotionState.WAITING, "reason": reason, "waits_until": until}
+    change = {"state": PromotionState.WAITING, "reason": reason, "waits_until": until, "asked": asked}
+    row = change | {"asked": asked_column(asked)}
+    connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(row))
+    return promotion.model_copy(update=change)
+
+
+def go_on(connection: Connection, promotion: Promotion) -> Promotion:
+    """Record that one that waited runs again; what it was asked about stays on record."""
+    change = {"state": PromotionState.RUNNING, "waits_until": None}
     connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(change))
     return promotion.model_copy(update=change)
 

@@ -5,6 +5,7 @@
     locks        one row per service and environment: its fence, and who holds it until when
     waiting      the queues before the locks
     inbox        every event that was accepted, and how it ended
+    rulings      what people and the pipeline have decided about releases
     lanes        the commit dispatched last of each ref of each repository
 
 `number` is the order in which rows came; it orders history where clocks could not.
@@ -103,6 +104,8 @@ promotions = Table(
     Column("run_url", Text, nullable=False),
     Column("waits_until", UtcTime),
     Column("evidence", String(71)),
+    # The plan itself, so that whoever approves sees what the pipeline saw.
+    Column("asked", Text),
     Index(None, "service", "environment", "number"),
     Index(None, "service", "number"),
     Index(None, "environment", "number"),
@@ -131,6 +134,21 @@ waiting = Table(
     _name("service"),
     _name("environment"),
     Column("expires_at", UtcTime, nullable=False),
+    Index(None, "service", "environment", "number"),
+)
+
+rulings = Table(
+    "rulings",
+    METADATA,
+    Column("number", _Number, primary_key=True),
+    Column("bundle", String(71), nullable=False, unique=True),
+    Column("kind", String(16), nullable=False),
+    _name("service"),
+    # Empty for what concerns every environment.
+    _name("environment"),
+    Column("release", String(71), nullable=False),
+    Column("made_at", UtcTime, nullable=False),
+    Column("document", Text, nullable=False),
     Index(None, "service", "environment", "number"),
 )
 

@@ -11,6 +11,7 @@ from pratique.values.digest import Digest
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
+from pratique.values.ruling import SignedRuling
 
 
 class Ledger(WaitingList, Protocol):
@@ -81,6 +82,14 @@ class Ledger(WaitingList, Protocol):
 
     def holder(self, service: str, environment: str) -> Promotion | None:
         """The promotion that holds the lock now."""
+        ...
+
+    def record_ruling(self, signed: SignedRuling) -> None:
+        """Remember what was decided about a release; again is harmless."""
+        ...
+
+    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
+        """The newest rulings first: of an environment, with those that concern every one, or of all."""
         ...
 
     def promotion(self, promotion_id: str) -> Promotion:

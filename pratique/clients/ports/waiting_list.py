@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from pratique.values.asked import Asked
 from pratique.values.digest import Digest
 from pratique.values.promotion import Promotion
 
@@ -13,12 +14,16 @@ from pratique.values.promotion import Promotion
 class WaitingList(Protocol):
     """The promotions that wait: for the lock, in a queue; for their time, in one environment only the newest release's."""
 
-    def wait(self, promotion_id: str, reason: str, until: datetime | None) -> Promotion:
+    def wait(self, promotion_id: str, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
         """Record that its time has not come, its lock given back; those that wait there for older releases are superseded.
 
-        It is superseded itself where one of a newer release waits already. Who begins or is granted with the same release,
-        or is granted with a newer one, ends the wait.
+        `asked` is what it waits to be approved of. It is superseded itself where one of a newer release waits already.
+        Who begins or is granted with the same release, or is granted with a newer one, ends the wait.
         """
+        ...
+
+    def go_on(self, promotion_id: str) -> Promotion:
+        """Record that one that waited runs again; refused, with the reason, where it has ended meanwhile."""
         ...
 
     def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
