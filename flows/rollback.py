@@ -7,14 +7,15 @@ from prefect import flow
 from flows.establish import establish
 from pratique.values.environment import environment_of
 from tasks._outcome import told
+from tasks.approvals import decide_rollback
 from tasks.environments import choose_earlier, look
-from tasks.evidence import decide_rollback
 from tasks.grants import sign_grant
 from tasks.infrastructure import foresee_rollback, plan
 from tasks.parameters import EarlierRelease, EnvironmentName, OnlyForesee, Reason, RequestedBy, ServiceName
 from tasks.promotions import falling_back, grant, locked, recorded
 from tasks.releases import read_release
 from tasks.reports import label_run, report_dry_run, report_plan, report_promotion
+from tasks.rulings import hold_after
 from tasks.workloads import require_secrets
 
 
@@ -36,7 +37,7 @@ async def rollback(
     if dry_run:
         return await report_dry_run(stored, place, await foresee_rollback(stored, place))
     async with recorded("rollback", stored, place, requested_by, reason) as promotion:
-        await decide_rollback(stored, place)
+        verdict = await decide_rollback(stored, place)
         async with locked(promotion, stored, place) as passage:
             before = await look(place)
             changes = await plan(stored, place)
@@ -44,5 +45,6 @@ async def rollback(
             await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
                 there = await establish(stored, place, passage.lease.fence)
-                evidence = await sign_grant(passage, changes, before, there, reason)
+                evidence = await sign_grant(passage, verdict, changes, before, there, reason=reason)
+            await hold_after(passage, before, reason)
             return await report_promotion(await grant(passage, there.address, evidence, reason))

@@ -20,6 +20,7 @@ from pratique.errors import Refused
 from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment
 from pratique.values.event import Forge
+from pratique.values.people import People
 from pratique.values.references import SecretReference
 from pratique.values.trust import Trusted
 
@@ -51,6 +52,11 @@ class Clients:
         """Every signer that any environment trusts."""
         trusted = [signer for place in self.settings.environments.values() for signer in place.trust]
         return tuple(dict.fromkeys(trusted))
+
+    @property
+    def people(self) -> People:
+        """Everybody whose word counts."""
+        return People(persons=self.settings.people, groups=self.settings.groups)
 
     @property
     def origins(self) -> dict[str, str] | None:

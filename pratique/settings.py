@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pratique.errors import Invalid
@@ -21,7 +21,9 @@ from pratique.values._base import Value
 from pratique.values.duration import Duration, Span
 from pratique.values.event import Forge
 from pratique.values.names import Name
+from pratique.values.people import Person, require_known_people
 from pratique.values.references import SecretText
+from pratique.values.requirements import Exceptions, Requirements
 from pratique.values.rules import USUAL_RULES, Rule
 from pratique.values.trust import Trusted
 
@@ -146,6 +148,10 @@ class EnvironmentSettings(Value):
 
     trust: tuple[Trusted, ...] = ()
     """Whose signatures count here. None: every promotion into it is refused."""
+    gates: Requirements = Requirements()
+    """What is asked of every service's releases here, besides what each asks itself."""
+    exceptions: Exceptions | None = None
+    """Who may let a gate be passed over here; absent: nobody."""
     deployment: str = "promote/pratique"
     """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
     previewed: bool = True
@@ -256,12 +262,31 @@ class Settings(BaseSettings):
     git_cache: Path = Path(".pratique/git")
     """Where repositories are mirrored."""
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
+    people: dict[Name, Person] = Field(default_factory=dict)
+    """Whose word counts: who approves, makes exceptions, revokes, lifts holds."""
+    groups: dict[Name, tuple[Name, ...]] = Field(default_factory=dict)
+    """People by what they do, for `approvals.from` and `exceptions.from`."""
     services: dict[Name, ServiceSettings] = Field(default_factory=dict)
     """Every service that may be delivered. None: every delivery is refused."""
     webhook: WebhookSettings = WebhookSettings()
     watch: WatchSettings = WatchSettings()
     unsafe_any_repository: bool = False
     """Let any repository name any service, whatever `services` lists; `pratique up` says so for the local stack alone."""
+
+    @model_validator(mode="after")
+    def _people_are_told_apart(self) -> Settings:
+        require_known_people(self.people, self.groups, self._named())
+        return self
+
+    def _named(self) -> dict[str, tuple[str, ...]]:
+        """Whom the environments name, by where."""
+        found: dict[str, tuple[str, ...]] = {}
+        for name, place in self.environments.items():
+            if place.gates.approvals is not None:
+                found[f"environments.{name}.gates.approvals.from"] = place.gates.approvals.from_
+            if place.exceptions is not None:
+                found[f"environments.{name}.exceptions.from"] = place.exceptions.from_
+        return found
 
     @classmethod
     def settings_customise_sources(

@@ -1,4 +1,4 @@
-"""Evidence: statements signed and attached, and gates decided on them."""
+"""Evidence: statements signed and attached."""
 
 from __future__ import annotations
 
@@ -7,17 +7,14 @@ from collections.abc import Sequence
 from pratique import __version__
 from pratique.bootstrap import clients
 from pratique.clients.sigstore.gather import sign_and_attach
-from pratique.decisions import gates
 from pratique.decisions.provenance import RunDetails, image_statements, release_statements
-from pratique.pipeline.verification import judge, judge_time
 from pratique.values.build import BuiltImage
 from pratique.values.commit import Commit
-from pratique.values.environment import Environment
 from pratique.values.evidence import Statement
 from pratique.values.manifest import ImageSection
 from pratique.values.references import ImageReference
 from pratique.values.release import ReleasedImage, StoredRelease
-from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY, RETRY_SIGNING
+from tasks._retries import RETRY_SIGNING
 from tasks._step import step, tell
 
 BUILDER = f"https://pratique.dev/builder/{__version__}"
@@ -37,26 +34,6 @@ def sign_release(stored: StoredRelease) -> StoredRelease:
     """The release, its signature and its provenance stored beside it."""
     _sign(stored.reference, stored.release.commit, release_statements(stored, RunDetails(builder=BUILDER)))
     return stored
-
-
-@step("decide for {environment.name}", RETRY_REGISTRY)
-def decide(stored: StoredRelease, environment: Environment) -> None:
-    """Return when every gate lets the release into the environment; refused with every reason, or waiting, otherwise."""
-    judge(clients(), stored, environment).require()
-    tell(f"every gate of {environment.name} lets {stored.label} in: signed, built from its commit, granted upstream")
-
-
-@step("is {environment.name} still open?", RETRY_LEDGER)
-def still_open(stored: StoredRelease, environment: Environment) -> None:
-    """Return when the time of the release in the environment has come, and not gone by while it waited for the lock."""
-    judge_time(clients(), stored, environment).require()
-
-
-@step("decide for {environment.name}", RETRY_REGISTRY)
-def decide_rollback(stored: StoredRelease, environment: Environment) -> None:
-    """As `decide`, without the gates of the upstream environments and of the clock: the release has been in this one before."""
-    judge(clients(), stored, environment, gates.decide_rollback).require()
-    tell(f"every gate of {environment.name} lets {stored.label} in again: signed, and built from its commit")
 
 
 def _sign(reference: ImageReference, commit: Commit, statements: Sequence[Statement]) -> None:

@@ -6,7 +6,6 @@ from pratique.bootstrap import clients
 from pratique.clients.releases import infrastructure
 from pratique.decisions.bundle import unpack
 from pratique.decisions.desired import desired_stack
-from pratique.decisions.gates import decide_rollback
 from pratique.pipeline import planning
 from pratique.pipeline.planning import Foreseen
 from pratique.values.environment import Environment
@@ -37,7 +36,7 @@ def foresee(stored: StoredRelease, environment: Environment) -> Foreseen:
 @step("foresee the rollback of {environment.name}", RETRY_INFRASTRUCTURE)
 def foresee_rollback(stored: StoredRelease, environment: Environment) -> Foreseen:
     """As `foresee`, by the gates of a rollback."""
-    return _told(planning.foresee(clients(), stored, environment, decide_rollback))
+    return _told(planning.foresee(clients(), stored, environment, "rollback"))
 
 
 @step("provision {section.stack} in {environment.name}", RETRY_INFRASTRUCTURE)
@@ -50,7 +49,7 @@ def provision(stored: StoredRelease, environment: Environment, section: StackSec
 
 
 def _told(foreseen: Foreseen) -> Foreseen:
-    for reason in (*foreseen.decision.reasons, *(wait.reason for wait in foreseen.decision.waits)):
+    for reason in (*foreseen.judged.decision.reasons, *(wait.reason for wait in foreseen.judged.decision.waits)):
         tell(f"against it: {reason}")
     for change in foreseen.plan.changes:
         tell(f"{change.action} {change.kind} {change.name}: {change.detail}")

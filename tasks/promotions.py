@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
+from prefect.exceptions import Pause
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
@@ -19,8 +20,10 @@ from pratique.pipeline.grants import sign_grant
 from pratique.pipeline.lock import Keeper, take_lock
 from pratique.pipeline.threads import in_thread
 from pratique.scrub import scrub
-from pratique.values.digest import Digest
+from pratique.values.asked import Asked
 from pratique.values.environment import Environment, environment_of
+from pratique.values.grant import GrantEvidence
+from pratique.values.judged import Judged
 from pratique.values.passage import Established, Passage
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState, Standing
@@ -28,6 +31,7 @@ from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_LEDGER, patience
 from tasks._step import step, tell
 from tasks.reports import report_wait
+from tasks.rulings import hold
 from tasks.workloads import withdraw
 
 Kind = Literal["promote", "rollback"]
@@ -40,7 +44,7 @@ Establish = Callable[[StoredRelease, Environment, int], Awaitable[Established]]
 def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested_by: str, why: str) -> Promotion:
     """The promotion, on record before anything is touched."""
     promotion = Promotion(
-        id=str(uuid.uuid4()),
+        id=_name_of_this_run(),
         kind=kind,
         service=stored.release.service,
         environment=environment.name,
@@ -55,13 +59,21 @@ def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested
     with clients().ledger() as ledger:
         ledger.record_release(stored)
         ledger.begin(promotion)
+        promotion = ledger.go_on(promotion.id)
     for abandoned in end_abandoned(clients(), promotion.service, promotion.environment):
         tell(f"promotion {abandoned.id} is recorded as abandoned: {abandoned.reason}")
     return promotion
 
 
+def _name_of_this_run() -> str:
+    """The same for a run that was suspended and is resumed; another one for each time that a person retries it."""
+    if flow_run.id is None:
+        return str(uuid.uuid4())
+    return str(uuid.uuid5(uuid.UUID(flow_run.id), str(flow_run.run_count or 1)))
+
+
 @step("grant {passage.environment.name}", RETRY_LEDGER)
-def grant(passage: Passage, address: str, evidence: Digest, reason: str = "") -> Promotion:
+def grant(passage: Passage, address: str, evidence: GrantEvidence, reason: str = "") -> Promotion:
     """The promotion as granted: from now on the environment holds its release."""
     with clients().ledger() as ledger:
         granted = ledger.grant(passage.promotion.id, passage.lease, address, reason, evidence)
@@ -70,12 +82,13 @@ def grant(passage: Passage, address: str, evidence: Digest, reason: str = "") ->
 
 
 @step("keep {passage.environment.name}", RETRY_LEDGER)
-def keep(passage: Passage, before: Standing, changes: Plan) -> Promotion:
+def keep(passage: Passage, before: Standing, changes: Plan, judged: Judged) -> Promotion:
     """The promotion as granted without a change, because the environment holds the release already, by the same evidence."""
-    evidence = before.promotion.evidence
-    if evidence is None:
+    if before.promotion.evidence is None:
         # Granted before grants were signed: the environments that come after ask for a signed one.
-        evidence = sign_grant(clients(), passage, Earned(plan=changes, before=before))
+        evidence = sign_grant(clients(), passage, Earned(plan=changes, judged=judged, before=before))
+    else:
+        evidence = GrantEvidence(bundle=before.promotion.evidence, at=datetime.now(UTC))
     with clients().ledger() as ledger:
         reason = f"nothing to do, because {changes.reason}"
         return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, reason, evidence)
@@ -87,21 +100,24 @@ def end(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
     return _ended(promotion, state, reason)
 
 
-@step("hold {passage.environment.name}", RETRY_LEDGER)
-def hold(passage: Passage) -> None:
-    """Return where the environment is still held; `FenceLost` where somebody else has taken it over."""
+@step("is {passage.environment.name} still locked?", RETRY_LEDGER)
+def require_lock(passage: Passage) -> None:
+    """Return where the environment is still locked; `FenceLost` where somebody else has taken it over."""
     with clients().ledger() as ledger:
         ledger.renew(passage.lease, clients().settings.ledger.lease)
 
 
 @step("let the promotion wait", RETRY_LEDGER)
-def let_wait(promotion: Promotion, reason: str, until: datetime | None) -> Promotion:
-    """The promotion, on record as one whose time has not come; or as superseded, where a newer release waits already."""
+def let_wait(promotion: Promotion, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
+    """The promotion, on record as one whose time has not come; or as superseded, where a newer release waits already.
+
+    `asked` is what people have to approve of before it has.
+    """
     with clients().ledger() as ledger:
         present = ledger.promotion(promotion.id)
         if present.state is not PromotionState.RUNNING:
             return present
-        return ledger.wait(promotion.id, reason, until)
+        return ledger.wait(promotion.id, reason, until, asked)
 
 
 @asynccontextmanager
@@ -113,6 +129,9 @@ async def recorded(
     try:
         with patience(environment.retries):
             yield promotion
+    except Pause:
+        # Suspended: it has not ended, and goes on from its beginning.
+        raise
     except Waiting as word:
         if kind == "rollback":
             await end(promotion, PromotionState.FAILED, str(word))
@@ -149,8 +168,9 @@ async def locked(promotion: Promotion, stored: StoredRelease, environment: Envir
 
 @asynccontextmanager
 async def falling_back(passage: Passage, to: Standing | None, by: Establish) -> AsyncIterator[None]:
-    """Within it a failure brings the environment back to the release `to`; where it held none, the workload is withdrawn.
+    """Within it a failure brings the environment back to the release `to`, and holds it.
 
+    Where it held none, the workload is withdrawn.
     So does a cancellation. One that is killed before it has gone back leaves that to the next promotion, as any that is killed.
     """
     try:
@@ -159,19 +179,19 @@ async def falling_back(passage: Passage, to: Standing | None, by: Establish) -> 
         raise
     except Refused as failure:
         tell(f"refused: {failure}")
-        raise Refused(*failure.reasons, await _back(passage, to, by)) from failure
+        raise Refused(*failure.reasons, await _back(passage, to, by, str(failure))) from failure
     except Transient as failure:
         tell(f"failed, after asking again: {failure}")
-        raise Exhausted(f"{failure}; {await _back(passage, to, by)}") from failure
+        raise Exhausted(f"{failure}; {await _back(passage, to, by, str(failure))}") from failure
     except BaseException as stop:
         stop.add_note(await _back(passage, to, by))
         raise
 
 
-async def _back(passage: Passage, to: Standing | None, by: Establish) -> str:
+async def _back(passage: Passage, to: Standing | None, by: Establish, why: str = "") -> str:
     name = passage.environment.name
     try:
-        await hold(passage)
+        await require_lock(passage)
         if to is None:
             await withdraw(passage.environment)
             return f"{name} held no release before, so the workload was withdrawn"
@@ -180,7 +200,17 @@ async def _back(passage: Passage, to: Standing | None, by: Establish) -> str:
         raise
     except (Refused, Transient) as failure:
         return f"going back failed as well, so {name} needs a person: {failure}"
-    return f"{name} was rolled back to {to.stored.label}"
+    if not why or to.stored == passage.stored:
+        return f"{name} was rolled back to {to.stored.label}"
+    return f"{name} was rolled back to {to.stored.label}{await _held(passage, why)}"
+
+
+async def _held(passage: Passage, why: str) -> str:
+    try:
+        await hold(passage, passage.stored, why)
+    except (Refused, Transient) as failure:
+        return f", but could not be held after that, so that the next release may come: {failure}"
+    return f" and is held: see `pratique lift {passage.environment.service} --in {passage.environment.name}`"
 
 
 def _ended(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:

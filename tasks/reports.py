@@ -60,7 +60,7 @@ async def report_plan(stored: StoredRelease, environment: Environment, plan: Pla
 async def report_dry_run(stored: StoredRelease, environment: Environment, foreseen: Foreseen) -> Foreseen:
     """What would be decided and changed, as an artifact of a run that decides and changes nothing."""
     await acreate_markdown_artifact(
-        reports.dry_run_report(stored, environment, foreseen.plan, foreseen.decision),
+        reports.dry_run_report(stored, environment, foreseen.plan, foreseen.judged.decision),
         key=artifact_key("dry-run", environment.service, environment.name),
         description=f"{environment.service}: what would be decided for {environment.name}, and change there",
     )

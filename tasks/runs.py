@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
 from pratique.clients.pauses import Stopped, pause
+from pratique.clients.ports import Ledger
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Exhausted, Refused, Transient, Waiting
 from pratique.pipeline.attempts import first_of, granted_since, identity
@@ -72,6 +73,22 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     raise AssertionError("attempts are not counted to an end")
 
 
+@step("go on delivering", RETRY_ORCHESTRATOR)
+def go_on_delivering(promotion: Promotion) -> None:
+    """Let the delivery that asked for the promotion go on, where it has ended because that waited; else do nothing."""
+    asked_by = next((tag for tag in flow_run.tags if tag.startswith("delivery:")), None)
+    if asked_by is None:
+        return
+    with clients().prefect() as prefect:
+        delivery = prefect.find(asked_by.removeprefix("delivery:"))
+        if delivery is None or delivery.state_name != "Waiting":
+            return
+        parameters = {**delivery.parameters, "ref": promotion.commit}
+        key = f"on:{delivery.id}:{promotion.environment}:{promotion.id}"
+        again = prefect.start("deliver/pratique", parameters, key=key, tags=delivery.tags)
+        tell(f"the delivery that waited for this goes on: {prefect.page(again)}")
+
+
 def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: str) -> Promotion:
     """The promotion once the run has granted it: as soon as the ledger says so, which Prefect learns somewhat later."""
     began = answered = time.monotonic()
@@ -81,6 +98,9 @@ def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: st
                 granted = ledger.grant_of(stored.release.service, environment, stored.digest)
                 if granted is not None and granted.run_url.endswith(run.id):
                     return granted
+                if run.is_suspended:
+                    # Whoever approves lets it go on, and it lets the delivery go on.
+                    raise Waiting(f"{environment}: {_why_it_waits(ledger, run)} ({prefect.page(run)})")
                 if run.is_final:
                     _require_completed(environment, run, prefect.page(run))
                     if granted is not None:
@@ -98,6 +118,11 @@ def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: st
                 if time.monotonic() - answered > PATIENCE:
                     raise
                 pause(SLOWEST_POLL)
+
+
+def _why_it_waits(ledger: Ledger, run: Run) -> str:
+    waiting = (one for one in ledger.waiting() if one.run_url.endswith(run.id))
+    return next((one.reason for one in waiting), run.message or "its run is suspended")
 
 
 def _granted_meanwhile(killed: Run, stored: StoredRelease, environment: str) -> Promotion | None:

@@ -32,11 +32,11 @@ def advance(
         parameters = {"service": service, "environment": environment, "dry_run": False}
         with clients().prefect() as prefect:
             run, page = start_run(prefect, "advance/pratique", parameters)
-            run = Follower(prefect, run).until_final()
+            run = Follower(prefect, run).until_it_rests()
             if run.state_name != "Completed":
                 tell_run(run, page, as_json=as_json)
             started = patiently(lambda: prefect.runs_tagged(f"clock:{run.id}"))
-            ended = [Follower(prefect, one).until_final() for one in started]
+            ended = [Follower(prefect, one).until_it_rests() for one in started]
         codes = [STATE_CODES.get(one.state_name or "", ExitCode.BUG) for one in ended]
     else:
         codes = []

@@ -76,7 +76,7 @@ def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as
     with clients().prefect() as prefect:
         run, page = start_run(prefect, deployment, parameters)
         if not no_wait:
-            run = Follower(prefect, run).until_final()
+            run = Follower(prefect, run).until_it_rests()
     tell_run(run, page, as_json=as_json, waited=not no_wait)
 
 

@@ -39,6 +39,7 @@ STATE_CODES = {
     "Refused": ExitCode.REFUSED,
     "Cancelled": ExitCode.REFUSED,
     "Waiting": ExitCode.WAITING,
+    "Suspended": ExitCode.WAITING,
     "Transient": ExitCode.TRANSIENT,
     # Its process was killed, or its machine: run again, it goes on.
     "Crashed": ExitCode.TRANSIENT,

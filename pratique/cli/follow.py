@@ -28,8 +28,8 @@ class Follower:
         self._told: set[str] = set()
         self._bars: dict[str, TaskID] = {}
 
-    def until_final(self) -> Run:
-        """The run in its final state, everything told on the way."""
+    def until_it_rests(self) -> Run:
+        """The run once it is over, or suspended until somebody resumes it; everything told on the way."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
         answered = time.monotonic()
         with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -51,7 +51,7 @@ class Follower:
         names = {run.id: run.name for run in family}
         for step in self._prefect.tasks(list(names)):
             self._tell(progress, names.get(step.flow_run_id or "", ""), step)
-        return self._run.is_final
+        return self._run.is_final or self._run.is_suspended
 
     def _tell(self, progress: Progress, flow: str, step: Run) -> None:
         if step.id in self._told or step.start_time is None:

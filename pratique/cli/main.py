@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clock, deliveries, events, local, manifests, readings, shared
+from pratique.cli import clock, deliveries, events, local, manifests, readings, rulings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -48,6 +48,12 @@ for command in (
     deliveries.rollback,
     clock.advance,
     clock.queue,
+    rulings.approve,
+    rulings.reject,
+    rulings.revoke,
+    rulings.lift,
+    rulings.rulings,
+    rulings.keygen,
     readings.plan,
     readings.verify,
     readings.releases,
@@ -60,6 +66,8 @@ for command in (
     shared.watch,
 ):
     app.command()(command)
+# `except` is a word of Python's own, and can name no function.
+app.command("except")(rulings.except_)
 
 
 def run() -> None:

@@ -31,7 +31,8 @@ def plan(
 
     stored = patiently(lambda: chosen_release(service, release))
     environment = environment_of(stored.release.manifest, to)
-    found, decision = patiently(lambda: foresee(clients(), stored, environment))
+    found, judged = patiently(lambda: foresee(clients(), stored, environment))
+    decision = judged.decision
     if as_json:
         show_json(
             {

@@ -14,10 +14,11 @@ from http import HTTPStatus
 from typing import Any, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pratique.errors import Refused, Transient
 from pratique.settings import PrefectSettings
+from pratique.values.answer import Answer, GivenAnswer
 
 FINAL = frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED"})
 """The state types a run does not leave by itself."""
@@ -66,6 +67,11 @@ class Run(BaseModel):
     @property
     def is_final(self) -> bool:
         return self.state_type in FINAL
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether it waits for somebody, without a process."""
+        return self.state_type == "PAUSED"
 
     @classmethod
     def read(cls, content: object) -> Self:
@@ -134,6 +140,18 @@ class Prefect:
             "limit": 200,
         }
         return tuple(Run.read(item) for item in self._ask("POST", "/task_runs/filter", body))
+
+    def given_answers(self, run_id: str) -> tuple[GivenAnswer, ...]:
+        """The answers to the forms that the run has shown, oldest first; what is no answer is passed over."""
+        found = self._ask("POST", f"/flow_runs/{run_id}/input/filter", {"prefix": "suspended-", "limit": 200})
+        given = (_given(item) for item in found if str(item["key"]).endswith("-response"))
+        return tuple(sorted((one for one in given if one is not None), key=lambda one: one.given_at))
+
+    def resume(self, run_id: str, answer: Answer) -> bool:
+        """Whether the suspended run goes on by this answer; False where it is not suspended, or has shown no form yet."""
+        body = {"run_input": answer.model_dump(mode="json")}
+        answered = self._ask("POST", f"/flow_runs/{run_id}/resume", body, missing=f"no flow run {run_id}")
+        return bool(answered["status"] == "ACCEPT")
 
     def cancel(self, run_id: str) -> None:
         """Ask the run to end; its worker does it."""
@@ -244,6 +262,13 @@ class Prefect:
         if status >= HTTPStatus.BAD_REQUEST:
             raise Refused(f"Prefect refused {method} {path} with {status}: {response.text[:500]}")
         return None if status == HTTPStatus.NO_CONTENT else response.json()
+
+
+def _given(item: Mapping[str, Any]) -> GivenAnswer | None:
+    try:
+        return GivenAnswer(answer=Answer.model_validate_json(item["value"]), given_at=item["created"])
+    except ValidationError:
+        return None
 
 
 def prefect_environment(settings: PrefectSettings) -> dict[str, str]:

@@ -13,6 +13,9 @@ class Gathered(Value):
     reference: ImageReference
     """What the evidence is attached to; what it speaks of is for the gates to compare."""
     verified: tuple[VerifiedStatement, ...] = ()
+    """By somebody who is trusted there."""
+    ruled: tuple[VerifiedStatement, ...] = ()
+    """What people, and the pipelines of all environments, have decided about it; nothing else of theirs counts."""
     rejected: tuple[str, ...] = ()
     """For each bundle that did not verify: which one, and why."""
 

@@ -8,7 +8,8 @@ from pratique.decisions.chain import Chain
 from pratique.values._base import Value
 from pratique.values.checks import CheckResult
 from pratique.values.digest import Digest
-from pratique.values.grant import Grant, Link, PassedCheck
+from pratique.values.grant import Approval, Grant, Link, PassedCheck
+from pratique.values.judged import Judged
 from pratique.values.passage import Passage
 from pratique.values.plan import Plan
 from pratique.values.promotion import Standing
@@ -18,14 +19,24 @@ class Earned(Value):
     """What a promotion has come to, besides what it was when it took the lock."""
 
     plan: Plan
+    judged: Judged
+    """What the gates came to under the lock."""
     before: Standing | None
     """What the environment held until now."""
+    address: str = ""
     checks: tuple[CheckResult, ...] = ()
     reason: str = ""
     """Why it was rolled back, or why nothing had to be done."""
 
 
-def next_grant(chain: Chain, passage: Passage, earned: Earned, policy: Digest, now: datetime) -> Grant:
+class Signed(Value):
+    """What was signed beside the grant, by the digests of the bundles."""
+
+    verdict: Digest
+    results: Digest | None = None
+
+
+def next_grant(chain: Chain, passage: Passage, earned: Earned, beside: Signed, now: datetime) -> Grant:
     """The grant to be signed, linked to the grants of the chain that it follows; the gates have seen that they are there."""
     promotion, environment = passage.promotion, passage.environment
     goes_back = promotion.kind == "rollback"
@@ -41,11 +52,22 @@ def next_grant(chain: Chain, passage: Passage, earned: Earned, policy: Digest, n
         promotion=promotion.id,
         fence=passage.lease.fence,
         plan=earned.plan.digest,
-        policy=policy,
+        policy=earned.judged.policy,
         checks=tuple(PassedCheck(name=check.name, detail=check.detail) for check in earned.checks),
         granted_at=max([now, *earlier]),
         upstream=() if goes_back else tuple(Link(environment=name, grant=grant) for name, grant in links.items()),
         restores=links.get(environment.name) if goes_back else None,
         replaces=None if earned.before is None else earned.before.promotion.evidence,
         reason=earned.reason,
+        verdict=beside.verdict,
+        results=beside.results,
+        approvals=tuple(
+            Approval(by=one.by, is_click=one.is_click, bundle=one.bundle)
+            for one in earned.judged.approvals_of(earned.plan.digest)
+        ),
+        exceptions=tuple(dict.fromkeys(bundle for one in earned.judged.excepted for bundle in one.bundles)),
+        requested_by=promotion.requested_by,
+        began_at=promotion.started_at,
+        address=earned.address,
+        run=promotion.run_url,
     )

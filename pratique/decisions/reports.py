@@ -84,9 +84,37 @@ def wait_report(promotion: Promotion, why: str = "") -> str:
         return f"{head}\n\nIt is {escaped(why)}\n"
     if promotion.state is PromotionState.SUPERSEDED:
         return f"{head}\n\nIt waits no longer, but is {escaped(promotion.reason)}\n"
+    if promotion.asked is not None:
+        return f"{approval_report(promotion)}\n"
     when = f"from {promotion.waits_until:%Y-%m-%d %H:%M} UTC on" if promotion.waits_until else "as soon as that has changed"
     goes_on = f"`pratique advance {promotion.service}`, which the clock starts too, goes on with it {when}."
     return f"{head}\n\nIt waits: {escaped(promotion.reason)}\n\nNothing was changed. {goes_on}\n"
+
+
+def approval_report(promotion: Promotion) -> str:
+    """What people are asked to approve of, above the form by which they may answer."""
+    assert promotion.asked is not None  # noqa: S101  # whoever shows the form has asked
+    plan = promotion.asked.plan
+    rows = [f"| {change.action} | {change.kind} {escaped(change.name)} | {escaped(change.detail)} |" for change in plan.changes]
+    place = f"{promotion.service} --to {promotion.environment}"
+    return "\n".join(
+        [
+            f"# {promotion.service} → {promotion.environment}: {promotion.commit[:12]}",
+            "",
+            escaped(promotion.reason),
+            "",
+            *(
+                ["| | what | how |", "|---|---|---|", *rows]
+                if rows
+                else [f"Nothing would change, because {escaped(plan.reason)}"]
+            ),
+            "",
+            f"Plan `{plan.digest}`, under policy `{promotion.asked.policy}`.",
+            "",
+            f"`pratique approve {place}` and `pratique reject {place}` sign an answer, which always counts.",
+            "An answer to this form counts only where the environment's gates take clicks.",
+        ]
+    )
 
 
 def clock_table(steps: Sequence[Step]) -> list[dict[str, str]]:

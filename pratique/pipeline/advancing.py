@@ -9,7 +9,8 @@ from pratique.clients.ports import Ledger
 from pratique.clients.releases import read
 from pratique.decisions.advance import MOST_ABANDONED, Place, Step, choose, newest_eligible, nothing_chosen, obstacle, step_of
 from pratique.errors import Refused
-from pratique.pipeline.verification import judge
+from pratique.pipeline.planning import plan_changes
+from pratique.pipeline.verification import asks_for_approval, judge
 from pratique.values.environment import environment_of
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -99,7 +100,9 @@ def _step(clients: Clients, place: Place, known: dict[str, StoredRelease]) -> St
             return stopped
         if stored is None or stored.digest != release:
             stored = _read(clients, place, release, known)
-        decision = judge(clients, stored, environment_of(stored.release.manifest, place.environment))
+        environment = environment_of(stored.release.manifest, place.environment)
+        plan = plan_changes(clients, stored, environment) if asks_for_approval(clients, environment) else None
+        decision = judge(clients, stored, environment, plan=plan).decision
     except Refused as refused:
         # One that cannot be read keeps none of the others from moving.
         return Step(service=place.service, environment=place.environment, kind="stuck", release=release, reason=str(refused))

@@ -9,12 +9,12 @@ from pratique.bootstrap import Clients
 from pratique.clients.releases import infrastructure
 from pratique.decisions.bundle import unpack
 from pratique.decisions.desired import desired_stack, desired_workload
-from pratique.decisions.gates import decide_promotion
 from pratique.decisions.plan import plan_of
 from pratique.errors import Refused
-from pratique.pipeline.verification import Gates, judge
-from pratique.values.decision import Decision
+from pratique.pipeline.verification import judge
 from pratique.values.environment import Environment
+from pratique.values.facts import Purpose
+from pratique.values.judged import Judged
 from pratique.values.plan import Plan, StackPlan
 from pratique.values.release import StoredRelease
 
@@ -23,12 +23,13 @@ class Foreseen(NamedTuple):
     """What a promotion would come to."""
 
     plan: Plan
-    decision: Decision
+    judged: Judged
 
 
-def foresee(clients: Clients, stored: StoredRelease, environment: Environment, gates: Gates = decide_promotion) -> Foreseen:
+def foresee(clients: Clients, stored: StoredRelease, environment: Environment, purpose: Purpose = "promote") -> Foreseen:
     """What promoting the release would change, and whether the gates would let it in; nothing is touched."""
-    return Foreseen(plan_changes(clients, stored, environment), judge(clients, stored, environment, gates))
+    plan = plan_changes(clients, stored, environment)
+    return Foreseen(plan, judge(clients, stored, environment, purpose=purpose, plan=plan))
 
 
 def plan_changes(clients: Clients, stored: StoredRelease, environment: Environment) -> Plan:

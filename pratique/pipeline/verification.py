@@ -1,57 +1,81 @@
-"""Evidence, gathered and judged: for a promotion, and for whether a release that exists may be used again."""
+"""Evidence, gathered and judged: for a promotion, for what runs, and for whether a release that exists may be used again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pratique.bootstrap import Clients
 from pratique.clients.sigstore.gather import gather
-from pratique.decisions.gates import (
-    Situation,
-    decide_promotion,
-    environment_is_open,
-    everything_has_provenance,
-    everything_is_signed,
-)
+from pratique.decisions.facts import facts_of
+from pratique.decisions.gates import decide_floor, everything_has_provenance, everything_is_signed
+from pratique.decisions.policy import policy_digest
+from pratique.decisions.situation import Situation
+from pratique.decisions.verdict import verdict_of
+from pratique.pipeline.holds import holds_in
+from pratique.pipeline.policies import modules_digest, modules_for, shipped_gates
+from pratique.pipeline.rulers import rulers
 from pratique.values.decision import Decision, all_of
+from pratique.values.digest import digest_of
 from pratique.values.environment import Environment, environment_of
+from pratique.values.facts import Purpose
+from pratique.values.judged import Judged
+from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 
-Gates = Callable[[Situation], Decision]
 
+def judge(
+    clients: Clients,
+    stored: StoredRelease,
+    environment: Environment,
+    *,
+    purpose: Purpose = "promote",
+    plan: Plan | None = None,
+) -> Judged:
+    """Whether the release may enter the environment, or stay there: the floor and every policy, every reason.
 
-def judge(clients: Clients, stored: StoredRelease, environment: Environment, gates: Gates = decide_promotion) -> Decision:
-    """Whether the release may enter the environment: every one of the gates, every reason."""
-    trusted = clients.place(environment.name).trust
+    Where somebody has to approve, `plan` is what they approve of; without one they cannot have.
+    """
+    place = clients.place(environment.name)
+    modules = modules_for(clients, stored)
+    policy = policy_digest(
+        environment,
+        policies=modules_digest(modules),
+        asked_by_operator=place.gates,
+        exceptions=place.exceptions,
+        people=clients.people,
+        trusted=place.trust,
+        origins=clients.origins,
+    )
     with clients.registry() as registry:
-        evidence = gather(registry, clients.verifier(), stored, trusted)
+        evidence = gather(registry, clients.verifier(), stored, place.trust, rulers(clients))
     situation = Situation(
+        purpose=purpose,
         stored=stored,
         environment=environment,
         origins=clients.origins,
-        trusted=trusted,
+        trusted=place.trust,
         evidence=evidence,
         upstream=_granted_upstream(clients, stored, environment),
         held=_held(clients, environment),
+        holds=holds_in(clients, environment.service, environment.name),
+        asked_by_operator=place.gates,
+        exceptions=place.exceptions,
+        people=clients.people,
+        plan=plan,
+        policy=policy,
         now=datetime.now(UTC),
     )
-    return gates(situation)
-
-
-def judge_time(clients: Clients, stored: StoredRelease, environment: Environment) -> Decision:
-    """Whether its time has come, asked of the clock alone: for who has had every other gate decided and waited since."""
-    situation = Situation(
-        stored=stored,
-        environment=environment,
-        origins=None,
-        trusted=(),
-        evidence=(),
-        held=_held(clients, environment),
-        now=datetime.now(UTC),
+    facts = facts_of(situation)
+    verdict = verdict_of(clients.policies().evaluate(modules, facts), facts.exceptions, shipped_gates())
+    return Judged(
+        decision=all_of([decide_floor(situation), verdict.decision]),
+        excepted=verdict.excepted,
+        policy=policy,
+        looked_at=tuple(dict.fromkeys(found.bundle for one in evidence for found in (*one.verified, *one.ruled))),
+        approvals=facts.approvals,
+        at=situation.now,
     )
-    return environment_is_open(situation)
 
 
 def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
@@ -65,9 +89,15 @@ def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
         origins=clients.origins,
         trusted=clients.trust,
         evidence=evidence,
+        policy=digest_of(b""),
         now=datetime.now(UTC),
     )
     return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+
+
+def asks_for_approval(clients: Clients, environment: Environment) -> bool:
+    """Whether the service or the operator wants people to approve what changes there."""
+    return any(asked.approvals is not None for asked in (environment.gates, clients.place(environment.name).gates))
 
 
 def _held(clients: Clients, environment: Environment) -> str | None:

@@ -10,6 +10,7 @@ from pratique.values.names import Name
 from pratique.values.overlays import EnvironmentSection, Queue, WorkloadOverlay, merged
 from pratique.values.placeholders import fill
 from pratique.values.recurrence import Recurrence
+from pratique.values.requirements import Requirements
 from pratique.values.sections import Retries, StackSection, WorkloadSection
 
 
@@ -27,6 +28,7 @@ class Environment(Value):
     retries: Retries
     windows: tuple[Recurrence, ...] = ()
     freezes: tuple[Recurrence, ...] = ()
+    gates: Requirements = Requirements()
     queue: Queue = "all"
 
     def stack_name(self, stack: str) -> str:
@@ -55,6 +57,7 @@ def environment_of(manifest: Manifest, name: str) -> Environment:
         retries=section.retries or manifest.retries,
         windows=section.windows,
         freezes=section.freezes,
+        gates=section.gates,
         queue=section.queue,
     )
 

@@ -83,3 +83,5 @@ class VerifiedStatement(Value):
     signer: Signer = Field(discriminator="kind")
     bundle: Digest
     """Of the bundle's bytes in the registry: what a later statement names to link to this one."""
+    by: str = ""
+    """The person of the settings whose signature it is; empty for the pipeline's."""

@@ -31,6 +31,15 @@ class PassedCheck(Value):
     """What was seen, in one line."""
 
 
+class Approval(Value):
+    """Who approved, and the bundle that carries their word."""
+
+    by: str
+    is_click: bool = False
+    """Somebody who called themselves that clicked, and nobody can prove who it was."""
+    bundle: Digest
+
+
 class Grant(Value):
     """The predicate: this release was let into this environment, on this plan, under this policy, after these grants.
 
@@ -61,3 +70,26 @@ class Grant(Value):
     """The grant that the environment held until now, of whatever release."""
     reason: str = ""
     """Why nothing had to be done, or why it was rolled back."""
+    verdict: Digest | None = None
+    """The bundle that carries the summary of what the gates came to."""
+    results: Digest | None = None
+    """The bundle that carries what the checks found."""
+    approvals: tuple[Approval, ...] = ()
+    """Who approved of this plan under this policy."""
+    exceptions: tuple[Digest, ...] = ()
+    """The bundles of the exceptions by which a gate was passed over."""
+    requested_by: str = ""
+    """Who asked, as far as known: a claim for the record, never an authority."""
+    began_at: AwareDatetime | None = None
+    address: str = ""
+    """Where the workload is reached."""
+    run: str = ""
+    """The page of the run that made it."""
+
+
+class GrantEvidence(Value):
+    """A signed grant, as the ledger names it."""
+
+    bundle: Digest
+    at: AwareDatetime
+    """When it was granted, as the grant says."""

@@ -17,6 +17,7 @@ from pratique.values.duration import Duration, Span
 from pratique.values.names import Name
 from pratique.values.recurrence import Recurrence
 from pratique.values.references import EnvironmentSecretText
+from pratique.values.requirements import Requirements
 from pratique.values.sections import Memory, ParameterName, Retries, Text, VariableName
 
 Key = TypeVar("Key")
@@ -72,6 +73,8 @@ class EnvironmentSection(Value):
     """When a new release may come here, and the clock then brings the newest one; none: at any time, and by no clock."""
     freezes: tuple[Recurrence, ...] = Field(default=(), max_length=16)
     """When no new release may come here, whatever the windows say."""
+    gates: Requirements = Requirements()
+    """What is asked of a release before it may come here; the operator's settings may ask for more."""
     queue: Queue = "all"
     """Of promotions that wait for each other, `all` have their turn, or only the one of the `newest` release."""
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pratique.errors import FenceLost, Refused
 from pratique.values.asked import Asked
 from pratique.values.digest import Digest
+from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -75,7 +76,7 @@ class FakeLedger:
             return self._end(promotion, state, reason, address)
 
     def grant(
-        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: GrantEvidence | None = None
     ) -> Promotion:
         with self._turn:
             promotion = self.promotion(promotion_id)
@@ -87,7 +88,10 @@ class FakeLedger:
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
             self._supersede_waiting(promotion, "was granted")
-            return self._end(promotion.model_copy(update={"evidence": evidence}), PromotionState.GRANTED, reason, address)
+            done = self._end(promotion, PromotionState.GRANTED, reason, address)
+            signed = {} if evidence is None else {"evidence": evidence.bundle, "finished_at": evidence.at}
+            self._promotions[promotion_id] = done.model_copy(update=signed)
+            return self._promotions[promotion_id]
 
     def wait(self, promotion_id: str, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
         with self._turn:

@@ -15,6 +15,7 @@ from pratique.clients.ledger.tables import locks, promotions
 from pratique.errors import Refused
 from pratique.values.asked import Asked
 from pratique.values.digest import Digest
+from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -57,7 +58,7 @@ class SqlLedger(Database):
             return records.end_promotion(connection, promotion, state, turn.now, reason=reason, address=address)
 
     def grant(
-        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: GrantEvidence | None = None
     ) -> Promotion:
         with self._writing() as connection:
             promotion, turn = self._turn_of(connection, promotion_id)
@@ -69,8 +70,9 @@ class SqlLedger(Database):
             if promotion.state is not PromotionState.RUNNING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so")
             superseding.supersede_waiting(connection, promotion, turn.now, "was granted")
-            end = partial(records.end_promotion, connection, promotion, PromotionState.GRANTED, turn.now)
-            return end(reason=reason, address=address, evidence=evidence)
+            at = turn.now if evidence is None else evidence.at
+            end = partial(records.end_promotion, connection, promotion, PromotionState.GRANTED, at)
+            return end(reason=reason, address=address, evidence=None if evidence is None else evidence.bundle)
 
     def wait(self, promotion_id: str, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
         with self._writing() as connection:

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pratique.clients.ports.waiting_list import WaitingList
 from pratique.values.digest import Digest
+from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
@@ -34,11 +35,11 @@ class Ledger(WaitingList, Protocol):
         ...
 
     def grant(
-        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: Digest | None = None
+        self, promotion_id: str, lease: Lease, address: str, reason: str = "", evidence: GrantEvidence | None = None
     ) -> Promotion:
         """Record it as granted, refused with `FenceLost` where the lease is no longer the newest, in one transaction.
 
-        `evidence` is the digest of the bundle that carries its signed grant.
+        `evidence` is its signed grant, whose time it takes.
         """
         ...
 

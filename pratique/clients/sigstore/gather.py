@@ -11,8 +11,10 @@ from pratique.errors import Refused
 from pratique.values._base import Value
 from pratique.values.digest import Digest, digest_of
 from pratique.values.evidence import Statement, VerifiedStatement
+from pratique.values.people import People
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
+from pratique.values.ruling import RULING_PREDICATE
 from pratique.values.trust import Trusted
 
 
@@ -24,26 +26,67 @@ class Attached(Value):
     """Why nothing was signed; empty when it was signed and attached now."""
 
 
+class Rulers(Value):
+    """Whose rulings count, whatever else they are trusted for."""
+
+    pipelines: tuple[Trusted, ...] = ()
+    people: People = People()
+
+
+NOBODY = Rulers()
+
+
 def gather(
-    registry: Registry, verifier: EvidenceVerifier, stored: StoredRelease, trusted: Sequence[Trusted]
+    registry: Registry,
+    verifier: EvidenceVerifier,
+    stored: StoredRelease,
+    trusted: Sequence[Trusted],
+    rulers: Rulers = NOBODY,
 ) -> tuple[Gathered, ...]:
-    """What is attached to the release and to each of its images, verified against `trusted`; the release comes first."""
-    references = [stored.reference, *(image.reference for image in stored.release.images)]
-    return tuple(gather_one(registry, verifier, reference, trusted) for reference in references)
+    """What is attached to the release and to each of its images, verified against `trusted`; the release comes first.
+
+    Rulings are about releases, so `rulers` are asked for there alone.
+    """
+    images = (gather_one(registry, verifier, image.reference, trusted) for image in stored.release.images)
+    return (gather_one(registry, verifier, stored.reference, trusted, rulers), *images)
 
 
 def gather_one(
-    registry: Registry, verifier: EvidenceVerifier, reference: ImageReference, trusted: Sequence[Trusted]
+    registry: Registry,
+    verifier: EvidenceVerifier,
+    reference: ImageReference,
+    trusted: Sequence[Trusted],
+    rulers: Rulers = NOBODY,
 ) -> Gathered:
     """What is attached to one image or release: a bundle that does not verify hides none that does, and is remembered."""
     verified: list[VerifiedStatement] = []
+    ruled: list[VerifiedStatement] = []
     rejected: list[str] = []
     for bundle in registry.bundles(reference.repository, reference.digest):
         try:
-            verified.append(verifier.verify(bundle, trusted))
+            found = verifier.verify(bundle, trusted)
         except Refused as no:
-            rejected.append(str(no))
-    return Gathered(reference=reference, verified=tuple(verified), rejected=tuple(rejected))
+            ruling = ruling_in(verifier, bundle, rulers)
+            if ruling is None:
+                rejected.append(str(no))
+            else:
+                ruled.append(ruling)
+        else:
+            (ruled if found.statement.predicate_type == RULING_PREDICATE else verified).append(found)
+    return Gathered(reference=reference, verified=tuple(verified), ruled=tuple(ruled), rejected=tuple(rejected))
+
+
+def ruling_in(verifier: EvidenceVerifier, bundle: bytes, rulers: Rulers) -> VerifiedStatement | None:
+    """The ruling in the bundle, and whose it is; None where it is none, or nobody's whose rulings count."""
+    known = [("", rulers.pipelines), *((name, person.trust) for name, person in rulers.people.persons.items())]
+    for by, signers in known:
+        try:
+            found = verifier.verify(bundle, signers)
+        except Refused:
+            continue
+        if found.statement.predicate_type == RULING_PREDICATE:
+            return found.model_copy(update={"by": by})
+    return None
 
 
 def sign_and_attach(

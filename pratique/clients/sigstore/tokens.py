@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from sigstore.oidc import IdentityError, detect_credential
+import os
+
+from sigstore.oidc import IdentityError, Issuer, IssuerError, detect_credential
 
 from pratique.errors import Refused, Transient
+
+PUBLIC_ISSUER = "https://oauth2.sigstore.dev/auth"
+"""Where people log in for Sigstore's public good instance."""
 
 
 def ambient_token() -> str:
@@ -22,3 +27,19 @@ def ambient_token() -> str:
     if token is None:
         raise Refused(f"there is no ambient identity here ({remedy})")
     return token
+
+
+def persons_token() -> str:
+    """The token of whoever sits there: from `SIGSTORE_ID_TOKEN`, the surroundings, or a log-in in the browser."""
+    given = os.environ.get("SIGSTORE_ID_TOKEN")
+    if given:
+        return given
+    try:
+        return ambient_token()
+    except Refused:
+        # No job's identity: a person is asked.
+        pass
+    try:
+        return str(Issuer(PUBLIC_ISSUER).identity_token())
+    except (IdentityError, IssuerError, OSError) as error:
+        raise Refused(f"{PUBLIC_ISSUER} gave no identity token: {error} (put one into SIGSTORE_ID_TOKEN)") from None

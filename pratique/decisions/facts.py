@@ -1,0 +1,163 @@
+"""The input document of the policies, made of what is known."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pratique.decisions.evidence import Gathered
+from pratique.decisions.ruled import approvals_of, exceptions_of, holds_of, revocations_of
+from pratique.decisions.situation import Situation
+from pratique.decisions.windows import opening_at
+from pratique.values.digest import Digest
+from pratique.values.evidence import SIGNATURE_PREDICATE, IdentitySigner, Signer
+from pratique.values.facts import (
+    ApprovalsFacts,
+    ChainFacts,
+    CommitFacts,
+    EnvironmentFacts,
+    Facts,
+    GrantFacts,
+    OpeningFacts,
+    PlanFacts,
+    ReleaseFacts,
+    RequirementFacts,
+    SignerFacts,
+    SubjectFacts,
+)
+from pratique.values.people import People
+from pratique.values.promotion import PromotionState
+from pratique.values.requirements import Requirements
+
+
+def facts_of(situation: Situation) -> Facts:
+    """Everything that is known, as policies are told it."""
+    release = situation.stored.release
+    chain = situation.chain
+    plan = situation.plan
+    return Facts(
+        purpose=situation.purpose,
+        now=seconds(situation.now),
+        service=release.service,
+        policy=situation.policy,
+        release=_release(situation),
+        environment=_environment(situation),
+        gates=(
+            _requirements("service", situation.environment.gates, situation.people),
+            _requirements("operator", situation.asked_by_operator, situation.people),
+        ),
+        chain=ChainFacts(
+            grants=tuple(
+                GrantFacts(
+                    environment=signed.grant.environment,
+                    bundle=signed.bundle,
+                    kind=signed.grant.kind,
+                    granted_at=seconds(signed.grant.granted_at),
+                    signer=signer_facts(signed.signer),
+                )
+                for signed in chain.counted
+            ),
+            faults=chain.faults,
+        ),
+        plan=None if plan is None else PlanFacts(digest=plan.digest, changes=plan.changes, reason=plan.reason),
+        approvals=approvals_of(situation),
+        exceptions=exceptions_of(situation),
+        revocations=revocations_of(situation),
+        holds=holds_of(situation),
+    )
+
+
+def seconds(moment: datetime) -> int:
+    """Whole seconds since 1970."""
+    return int(moment.timestamp())
+
+
+def signer_facts(signer: Signer) -> SignerFacts:
+    """Who signed, by name."""
+    if isinstance(signer, IdentitySigner):
+        return SignerFacts(name=signer.identity, issuer=signer.issuer)
+    return SignerFacts(name=f"key:{signer.hint}")
+
+
+def _release(situation: Situation) -> ReleaseFacts:
+    stored = situation.stored
+    commit = stored.release.commit
+    return ReleaseFacts(
+        digest=stored.digest,
+        commit=CommitFacts(
+            id=commit.id, repository=commit.repository, author=commit.author, committed_at=seconds(commit.committed_at)
+        ),
+        evidence=_subject("", situation.evidence_of(stored.reference)),
+        images=tuple(_subject(image.name, situation.evidence_of(image.reference)) for image in stored.release.images),
+    )
+
+
+def _subject(name: str, gathered: Gathered) -> SubjectFacts:
+    return SubjectFacts(
+        name=name,
+        repository=gathered.reference.repository,
+        digest=gathered.reference.digest,
+        signers=_signers(gathered, gathered.reference.digest),
+    )
+
+
+def _signers(gathered: Gathered, digest: Digest) -> tuple[SignerFacts, ...]:
+    signers = [
+        signer_facts(found.signer)
+        for found in gathered.verified
+        if found.statement.predicate_type == SIGNATURE_PREDICATE and found.statement.speaks_of(digest)
+    ]
+    return tuple(dict.fromkeys(signers))
+
+
+def _environment(situation: Situation) -> EnvironmentFacts:
+    environment, stored = situation.environment, situation.stored
+    opening = opening_at(environment.windows, environment.freezes, situation.now)
+    granted = {
+        promotion.environment
+        for promotion in situation.upstream
+        if promotion.state is PromotionState.GRANTED
+        and promotion.release == stored.digest
+        and promotion.service == stored.release.service
+    }
+    return EnvironmentFacts(
+        name=environment.name,
+        after=environment.after,
+        opening=OpeningFacts(
+            is_open=opening.is_open,
+            words=opening.words,
+            changes_at=None if opening.changes_at is None else seconds(opening.changes_at),
+        ),
+        holds=situation.held,
+        granted_upstream=tuple(name for name in environment.after if name in granted),
+    )
+
+
+def _requirements(by: str, asked: Requirements, people: People) -> RequirementFacts:
+    approvals = asked.approvals
+    vulnerabilities = asked.vulnerabilities
+    licences = asked.licences
+    return RequirementFacts.model_validate(
+        {
+            "by": by,
+            "soak": None if asked.soak is None else int(asked.soak.total_seconds()),
+            "approvals": None
+            if approvals is None
+            else ApprovalsFacts(
+                required=approvals.required,
+                people=tuple(sorted(people.named(approvals.from_))),
+                not_author=approvals.not_author,
+                expires=int(approvals.expires.total_seconds()),
+                clicks=approvals.clicks,
+            ),
+            "vulnerabilities": None
+            if vulnerabilities is None
+            else vulnerabilities.model_dump(exclude={"scanned_within"})
+            | {
+                "scanned_within": None
+                if vulnerabilities.scanned_within is None
+                else int(vulnerabilities.scanned_within.total_seconds())
+            },
+            "licences": None if licences is None else licences.model_dump(mode="json"),
+            "signed_by": asked.signed_by,
+        }
+    )

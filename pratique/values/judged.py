@@ -1,0 +1,31 @@
+"""What the gates came to, under which policy, on which evidence."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pratique.values._base import Value
+from pratique.values.decision import Decision
+from pratique.values.digest import Digest
+from pratique.values.facts import ApprovalFacts
+from pratique.values.verdict import Excepted
+
+
+class Judged(Value):
+    """A verdict that can be repeated: the same evidence under the same policy at the same moment gives the same one."""
+
+    decision: Decision
+    excepted: tuple[Excepted, ...] = ()
+    """What speaks against it and was passed over, each by a signed exception."""
+    policy: Digest
+    looked_at: tuple[Digest, ...]
+    """The bundles whose statements were verified, by digest."""
+    awaits_approval: bool = False
+    """Whether people have still to approve."""
+    approvals: tuple[ApprovalFacts, ...] = ()
+    """Every word that people have given on plans there, those that do not count as well."""
+    at: datetime
+
+    def approvals_of(self, plan: Digest) -> tuple[ApprovalFacts, ...]:
+        """Those of exactly this plan, under exactly this policy."""
+        return tuple(one for one in self.approvals if (one.kind, one.plan, one.policy) == ("approve", plan, self.policy))
