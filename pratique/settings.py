@@ -29,6 +29,9 @@ from pratique.values.trust import Trusted
 
 DEFAULT_FILE = Path(".pratique/pratique.toml")
 
+OWN_KEY = "person.pem"
+"""The key of whoever runs the local stack, beside its settings: `pratique up` makes it."""
+
 
 class RegistrySettings(Value):
     """The OCI registry."""

@@ -6,7 +6,7 @@ import uuid
 
 from prefect.flow_runs import asuspend_flow_run
 from prefect.input import RunInput
-from prefect.runtime import flow_run
+from prefect.runtime import deployment
 
 from pratique.bootstrap import clients
 from pratique.decisions import reports
@@ -86,7 +86,7 @@ def decide_rollback(stored: StoredRelease, environment: Environment) -> Judged:
 async def _suspend(promotion: Promotion, judged: Judged, asked: Asked) -> None:
     """Leave the run, to begin anew when it is resumed; outside a deployment, where that cannot be, it ends as waiting."""
     reason = "; ".join(wait.reason for wait in judged.decision.waits)
-    if flow_run.deployment_id is None:
+    if deployment.id is None:
         raise Waiting(reason)
     waiting = await let_wait(promotion, reason, None, asked)
     await report_wait(waiting)

@@ -1,4 +1,4 @@
-"""`pratique advance | queue`: what goes on by the clock, and what waits for what."""
+"""`pratique advance | reverify | queue`: what the clock starts, and what waits for what."""
 
 from __future__ import annotations
 
@@ -47,6 +47,22 @@ def advance(
         show_table(rows, empty="nothing has been promoted anywhere yet")
     if failed := [code for code in codes if code is not ExitCode.DONE]:
         raise typer.Exit(min(failed))
+
+
+def reverify(
+    service: Service = None,
+    environment: In = None,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found, and revoke nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Verify again what every environment holds, by today's policies and keys; revoke what would not be let in today."""
+    console.quiet = as_json
+    parameters = {"service": service, "environment": environment, "dry_run": dry_run}
+    with clients().prefect() as prefect:
+        run, page = start_run(prefect, "reverify/pratique", parameters)
+        run = Follower(prefect, run).until_it_rests()
+    tell_run(run, page, as_json=as_json)
 
 
 def queue(service: Service = None, environment: In = None, *, as_json: Json = False) -> None:

@@ -47,6 +47,7 @@ for command in (
     deliveries.promote,
     deliveries.rollback,
     clock.advance,
+    clock.reverify,
     clock.queue,
     rulings.approve,
     rulings.reject,

@@ -12,15 +12,12 @@ import typer
 
 from pratique.bootstrap import clients
 from pratique.errors import Invalid
-from pratique.settings import KeylessSigning, TokenLogin, TransitSigning, settings_file
+from pratique.settings import OWN_KEY, KeylessSigning, TokenLogin, TransitSigning, settings_file
 
 if TYPE_CHECKING:
     from pratique.clients.ports import EvidenceSigner
 
 PASSWORD = "PRATIQUE_KEY_PASSWORD"  # noqa: S105  # the name of a variable
-OWN_KEY = "person.pem"
-"""The key of whoever runs the local stack, beside its settings."""
-
 KeyOption = Annotated[
     Path | None,
     typer.Option("--key", envvar="PRATIQUE_KEY", help="Sign with the private key in this file (`pratique keygen`)."),

@@ -14,6 +14,7 @@ from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
+from pratique.values.reverified import Reverified
 
 
 def release_report(stored: StoredRelease, registry: str) -> str:
@@ -130,6 +131,21 @@ def clock_table(steps: Sequence[Step]) -> list[dict[str, str]]:
             "run": step.run,
         }
         for step in steps
+    ]
+
+
+def reverification_table(found: Sequence[Reverified]) -> list[dict[str, str]]:
+    """What is where, and whether it would be let in today: one row for each environment that holds a release."""
+    return [
+        {
+            "service": one.service,
+            "environment": one.environment,
+            "commit": one.held.commit[:12],
+            "": "well" if one.is_well else "revoked" if one.revoked else "not known" if one.unknown else "not well",
+            "why": "; ".join((*one.reasons, *one.astray, *one.excepted, one.unknown)).strip("; "),
+            "release": one.held.release,
+        }
+        for one in found
     ]
 
 

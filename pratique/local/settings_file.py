@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
+import re
 from pathlib import Path
 
 import tomli_w
 
+from pratique.clients.sigstore.key_file import KeyFile, make_key_file
 from pratique.clients.vault import open_vault
 from pratique.local.openbao import KEY, OpenBao
 from pratique.local.prefect import PrefectStack
+from pratique.settings import OWN_KEY
+from pratique.values.names import NAME_PATTERN
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 """The environments of the local stack, all of them on this machine."""
@@ -37,6 +42,7 @@ def write_settings(
         "environments": dict.fromkeys(ENVIRONMENTS, place),
         # One worker and a person beside it: what was killed is for that person to see.
         "watch": {"again": 0},
+        "people": {person_name(): {"trust": [{"kind": "key", "pem": _persons_key(file.parent / OWN_KEY)}]}},
         # Whoever runs the local stack owns everything in it.
         "unsafe_any_repository": True,
     }
@@ -49,6 +55,19 @@ _AWS_CREDENTIALS = {
     "access_key_id": "vault:kv/data/aws#access_key_id",
     "secret_access_key": "vault:kv/data/aws#secret_access_key",
 }
+
+
+def person_name() -> str:
+    """Whoever runs the local stack, as a name that settings take."""
+    name = re.sub(r"[^a-z0-9]+", "-", getpass.getuser().lower()).strip("-")[:40].strip("-")
+    return name if re.fullmatch(NAME_PATTERN, name) else "me"
+
+
+def _persons_key(file: Path) -> str:
+    """The public half of their key, which is made where there is none: with it they approve, and lift holds."""
+    if not file.exists():
+        return make_key_file(file, password="")
+    return KeyFile(file, lambda: "").public_key(OWN_KEY)[1]
 
 
 def _public_keys(openbao: OpenBao) -> list[str]:

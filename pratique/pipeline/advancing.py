@@ -9,11 +9,15 @@ from pratique.clients.ports import Ledger
 from pratique.clients.releases import read
 from pratique.decisions.advance import MOST_ABANDONED, Place, Step, choose, newest_eligible, nothing_chosen, obstacle, step_of
 from pratique.errors import Refused
-from pratique.pipeline.planning import plan_changes
-from pratique.pipeline.verification import asks_for_approval, judge
-from pratique.values.environment import environment_of
+from pratique.pipeline.verification import judge
+from pratique.values.answer import Answer
+from pratique.values.decision import Decision
+from pratique.values.environment import Environment, environment_of
+from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
+
+_LOOK_AGAIN = Answer(decision="look again", name="the clock", reason="nothing more is missing")
 
 REMEMBERED = 200
 """So many promotions of each environment are looked at, the newest."""
@@ -39,6 +43,8 @@ def start_step(clients: Clients, step: Step, tag: str) -> Step:
         ledger.supersede(step.service, step.environment, step.release, which)
     if step.kind == "waits":
         return step
+    if (page := _resumed(clients, asked)) is not None:
+        return step.model_copy(update={"run": page})
     by = f"the clock, for {asked[-1].requested_by}" if asked else "the clock"
     parameters = {"service": step.service, "release": step.release, "environment": step.environment, "requested_by": by[:200]}
     # Two that look at the same moment see the same promotions, and start one run; one that has ended since is another.
@@ -101,12 +107,29 @@ def _step(clients: Clients, place: Place, known: dict[str, StoredRelease]) -> St
         if stored is None or stored.digest != release:
             stored = _read(clients, place, release, known)
         environment = environment_of(stored.release.manifest, place.environment)
-        plan = plan_changes(clients, stored, environment) if asks_for_approval(clients, environment) else None
-        decision = judge(clients, stored, environment, plan=plan).decision
+        decision = _decide(clients, place, stored, environment)
     except Refused as refused:
         # One that cannot be read keeps none of the others from moving.
         return Step(service=place.service, environment=place.environment, kind="stuck", release=release, reason=str(refused))
     return step_of(place, release, stored.release.commit.id, decision)
+
+
+def _decide(clients: Clients, place: Place, stored: StoredRelease, environment: Environment) -> Decision:
+    """What the gates say; where nobody has been asked to approve of it yet, its own run asks them, and this is no wait."""
+    waiting = place.waiting if place.waiting is not None and place.waiting.release == stored.digest else None
+    if waiting is None or waiting.asked is None:
+        return judge(clients, stored, environment, plan=Plan(reason="it is not made yet")).besides_approval
+    return judge(clients, stored, environment, plan=waiting.asked.plan).decision
+
+
+def _resumed(clients: Clients, waiting: Sequence[Promotion]) -> str | None:
+    """The page of the suspended run that goes on now; None where none of these has one."""
+    with clients.prefect() as prefect:
+        for one in waiting:
+            run = prefect.find(one.run_url.rpartition("/")[2]) if one.asked is not None else None
+            if run is not None and run.is_suspended and prefect.resume(run.id, _LOOK_AGAIN):
+                return prefect.page(run)
+    return None
 
 
 def _read(clients: Clients, place: Place, digest: str, known: dict[str, StoredRelease]) -> StoredRelease:

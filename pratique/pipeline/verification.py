@@ -23,6 +23,9 @@ from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 
+APPROVALS = "approvals"
+"""The gate that asks people."""
+
 
 def judge(
     clients: Clients,
@@ -67,9 +70,15 @@ def judge(
         now=datetime.now(UTC),
     )
     facts = facts_of(situation)
-    verdict = verdict_of(clients.policies().evaluate(modules, facts), facts.exceptions, shipped_gates())
+    gates = clients.policies().evaluate(modules, facts)
+    verdict = verdict_of(gates, facts.exceptions, shipped_gates())
+    # What people are asked is asked last: everything else may be found out without them.
+    others = [one for one in gates if one.gate != APPROVALS]
+    besides = verdict_of(others, facts.exceptions, shipped_gates() - {APPROVALS})
+    floor = decide_floor(situation)
     return Judged(
-        decision=all_of([decide_floor(situation), verdict.decision]),
+        decision=all_of([floor, verdict.decision]),
+        besides_approval=all_of([floor, besides.decision]),
         excepted=verdict.excepted,
         policy=policy,
         looked_at=tuple(dict.fromkeys(found.bundle for one in evidence for found in (*one.verified, *one.ruled))),

@@ -20,11 +20,16 @@ class Judged(Value):
     policy: Digest
     looked_at: tuple[Digest, ...]
     """The bundles whose statements were verified, by digest."""
-    awaits_approval: bool = False
-    """Whether people have still to approve."""
+    besides_approval: Decision
+    """As `decision`, without the gate that asks people."""
     approvals: tuple[ApprovalFacts, ...] = ()
     """Every word that people have given on plans there, those that do not count as well."""
     at: datetime
+
+    @property
+    def awaits_approval(self) -> bool:
+        """Whether people have still to approve."""
+        return len(self.decision.waits) > len(self.besides_approval.waits)
 
     def approvals_of(self, plan: Digest) -> tuple[ApprovalFacts, ...]:
         """Those of exactly this plan, under exactly this policy."""

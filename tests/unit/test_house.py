@@ -88,7 +88,7 @@ def test_every_parameter_is_a_labelled_field_of_a_form(deployment: dict[str, Any
 def test_every_deployment_name_that_the_code_starts_is_deployed() -> None:
     deployed = {f"{entry['entrypoint'].split(':')[1]}/{entry['name']}" for entry in DEPLOYMENTS}
     texts = "".join(file.read_text() for file in PRODUCT)
-    assert set(re.findall(r'"((?:advance|deliver|prepare|preview|promote|rollback)/pratique)"', texts)) <= deployed
+    assert set(re.findall(r'"((?:advance|deliver|prepare|preview|promote|reverify|rollback)/pratique)"', texts)) <= deployed
 
 
 def test_rooms_are_small() -> None:
