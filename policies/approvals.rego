@@ -63,13 +63,11 @@ wait contains {"reason": reason, "until": null} if {
 	is_string(input.plan.digest)
 	some gate in asking
 	count(counted(gate.approvals)) < gate.approvals.required
-	reason := sprintf(
-		"'%s' has %d of %d approvals that the %s asks for (gates.approvals)%s; %s may approve%s",
-		[
-			input.environment.name, count(counted(gate.approvals)), gate.approvals.required, gate.by,
-			so_far(gate.approvals), concat(", ", missing(gate.approvals)), others(gate.approvals),
-		],
-	)
+	reason := concat("", [
+		sprintf("'%s' has %d of %d ", [input.environment.name, count(counted(gate.approvals)), gate.approvals.required]),
+		sprintf("approvals that the %s asks for (gates.approvals)", [gate.by]),
+		so_far(gate.approvals), "; ", may(missing(gate.approvals)), others(gate.approvals),
+	])
 }
 
 # Each person once, however often they said it.
@@ -111,7 +109,11 @@ lasts(approval) if approval.expires_at > input.now
 # Clocks of two machines differ by so many seconds at most.
 clocks := 300
 
-so_far(asked) := sprintf(", by %s", [concat(", ", sort(counted(asked)))]) if count(counted(asked)) > 0
+may(people) := concat("", [concat(", ", people), " may approve"]) if count(people) > 0
+
+may(people) := "nobody else may approve" if count(people) == 0
+
+so_far(asked) := concat("", [", by ", concat(", ", sort(counted(asked)))]) if count(counted(asked)) > 0
 
 so_far(asked) := "" if count(counted(asked)) == 0
 
@@ -128,11 +130,11 @@ is_barred(asked, person) if {
 	approval.is_author == true
 }
 
-others(asked) := sprintf("; not counted: %s", [concat(", ", not_counted(asked))]) if count(not_counted(asked)) > 0
+others(asked) := concat("", ["; not counted: ", concat(", ", not_counted(asked))]) if count(not_counted(asked)) > 0
 
 others(asked) := "" if count(not_counted(asked)) == 0
 
-not_counted(asked) := sort([sprintf("%s (%s)", [approval.by, concat(", ", whys)]) |
+not_counted(asked) := sort([concat("", [approval.by, " (", concat(", ", whys), ")"]) |
 	some approval in input.approvals
 	approval.kind == "approve"
 	not does_count(asked, approval)

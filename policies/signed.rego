@@ -32,10 +32,10 @@ deny contains {"reason": reason} if {
 	some subject in subjects
 	count(subject.signers) > 0
 	not is_by_one_of(subject, gate.signed_by)
-	reason := sprintf(
-		"%s is signed by %s, and the %s asks for a signature by %s (gates.signed_by): let one of them sign it",
-		[named(subject), concat(", ", [signer.name | some signer in subject.signers]), gate.by, concat(" or ", gate.signed_by)],
-	)
+	reason := concat("", [
+		named(subject), " is signed by ", concat(", ", [signer.name | some signer in subject.signers]), ", and the ", gate.by,
+		" asks for a signature by ", concat(" or ", gate.signed_by), " (gates.signed_by): let one of them sign it",
+	])
 }
 
 named(subject) := sprintf("%s@%s", [subject.repository, subject.digest])
@@ -47,7 +47,7 @@ is_by_one_of(subject, patterns) if {
 }
 
 # `*` stands for any characters, everything else for itself. The engine replaces one after the other, so the order counts.
-expression(pattern) := sprintf("^%s$", [replace(quoted(pattern), "*", ".*")])
+expression(pattern) := concat("", ["^", replace(quoted(pattern), "*", ".*"), "$"])
 
 quoted(pattern) := braced if {
 	slashed := replace(pattern, `\`, `\\`)

@@ -17,6 +17,7 @@ allow if {
 is_answered(gate) if gate.soak == null
 
 is_answered(gate) if {
+	is_number(gate.soak)
 	every before in input.environment.after {
 		some grant in input.chain.grants
 		grant.environment == before
@@ -50,19 +51,13 @@ wait contains {"reason": reason, "until": until} if {
 	)
 }
 
-told(seconds) := sprintf("%dd", [seconds / 86400]) if seconds % 86400 == 0
-
-told(seconds) := sprintf("%dh", [seconds / 3600]) if {
-	seconds % 86400 != 0
-	seconds % 3600 == 0
-}
-
-told(seconds) := sprintf("%dm", [seconds / 60]) if {
-	seconds % 3600 != 0
-	seconds % 60 == 0
-}
-
-told(seconds) := sprintf("%ds", [seconds]) if seconds % 60 != 0
+told(seconds) := sprintf("%dd", [floor(seconds / 86400)]) if {
+	floor(seconds / 86400) * 86400 == seconds
+} else := sprintf("%dh", [floor(seconds / 3600)]) if {
+	floor(seconds / 3600) * 3600 == seconds
+} else := sprintf("%dm", [floor(seconds / 60)]) if {
+	floor(seconds / 60) * 60 == seconds
+} else := sprintf("%ds", [seconds])
 
 label := sprintf(
 	"%s %s (%s)",

@@ -42,12 +42,11 @@ deny contains {"reason": no_grant(input.environment.name)} if {
 	not input.environment.name in granted
 }
 
-no_grant(environment) := sprintf(
-	"%s has no grant in '%s' that counts%s: promote it there",
-	[label, environment, why(environment)],
-)
+no_grant(environment) := concat("", [
+	label, " has no grant in '", environment, "' that counts", why(environment), ": promote it there",
+])
 
-why(environment) := sprintf(": %s", [concat("; ", faults_in(environment))]) if count(faults_in(environment)) > 0
+why(environment) := concat("", [": ", concat("; ", faults_in(environment))]) if count(faults_in(environment)) > 0
 
 why(environment) := "" if count(faults_in(environment)) == 0
 

@@ -33,11 +33,15 @@ severities := ["critical", "high", "medium", "low", "unknown"]
 
 is_within(most, _) if most == null
 
-is_within(most, severity) if count(counted[severity]) <= most
+is_within(most, severity) if {
+	is_number(most)
+	count(counted(severity)) <= most
+}
 
 is_new_enough(within) if within == null
 
 is_new_enough(within) if {
+	is_number(within)
 	every image in input.release.images {
 		finished := newest(image)
 		finished + within >= input.now
@@ -59,21 +63,12 @@ is_readable(scan) if {
 }
 
 # A finding counts once, in however many packages and images it is. One that two people have excepted does not.
-counted[severity] := found if {
-	some severity in severities
-	is_asked_for(severity)
-	found := {finding.id |
-		some image in input.release.images
-		some scan in image.scans
-		some finding in scan.findings
-		finding.severity == severity
-		not finding.id in excepted
-	}
-}
-
-is_asked_for(severity) if {
-	some gate in input.gates
-	is_number(gate.vulnerabilities[severity])
+counted(severity) := {finding.id |
+	some image in input.release.images
+	some scan in image.scans
+	some finding in scan.findings
+	finding.severity == severity
+	not finding.id in excepted
 }
 
 excepted := {exception.finding |
@@ -95,12 +90,14 @@ deny contains {"reason": reason} if {
 	some gate in asking
 	some severity in severities
 	is_number(gate.vulnerabilities[severity])
-	found := count(counted[severity])
-	found > gate.vulnerabilities[severity]
-	reason := sprintf(
-		"%d %s in the images, and the %s lets in %d: %s%s (%s)",
-		[found, of_severity(found, severity), gate.by, gate.vulnerabilities[severity], first(severity), more(found), remedy],
-	)
+	most := gate.vulnerabilities[severity]
+	found := count(counted(severity))
+	found > most
+	reason := concat("", [
+		sprintf("%d ", [found]), of_severity(found, severity),
+		sprintf(" in the images, and the %s lets in %d: ", [gate.by, most]),
+		first(severity), more(found), " (", remedy, ")",
+	])
 }
 
 deny contains {"reason": reason} if {
@@ -123,14 +120,15 @@ deny contains {"reason": reason} if {
 	some scan in image.scans
 	not is_readable(scan)
 	reason := sprintf(
-		"a scan of %s cannot be read: a finding needs an id and a severity of %s (prepare the release again)",
-		[named(image), concat(", ", severities)],
+		"a scan of %s cannot be read: a finding needs an id, and a severity from critical to low or unknown (prepare the release again)",
+		[named(image)],
 	)
 }
 
 deny contains {"reason": reason} if {
 	applies
 	some gate in asking
+	is_number(gate.vulnerabilities.scanned_within)
 	some image in input.release.images
 	newest(image) + gate.vulnerabilities.scanned_within < input.now
 	reason := sprintf(
@@ -148,15 +146,15 @@ deny contains {"reason": reason} if {
 
 remedy := "build on what has them mended, or let two people except one: gate vulnerabilities, and its id as the finding"
 
-first(severity) := concat(", ", array.slice(sort(counted[severity]), 0, 10))
+first(severity) := concat(", ", array.slice(sort(counted(severity)), 0, 10))
 
 more(found) := sprintf(" and %d more", [found - 10]) if found > 10
 
 more(found) := "" if found <= 10
 
-of_severity(found, severity) := sprintf("%s finding", [of(severity)]) if found == 1
+of_severity(found, severity) := concat("", [of(severity), " finding"]) if found == 1
 
-of_severity(found, severity) := sprintf("%s findings", [of(severity)]) if found != 1
+of_severity(found, severity) := concat("", [of(severity), " findings"]) if found != 1
 
 of(severity) := severity if severity != "unknown"
 

@@ -102,12 +102,12 @@ def _fault(gate: Gate, said: str) -> str:
 
 
 def _check(value: Any, place: str, depth: int) -> None:
-    """The engine ends texts at a NUL, reads numbers of 64 bits, and goes as deep as its stack is."""
+    """The engine reads numbers of 64 bits, speaks UTF-8, and goes as deep as its stack is."""
     remedy = "whoever signed the evidence has to mend it"
     if depth > _DEEPEST:
         raise Invalid(place, f"is nested more than {_DEEPEST} levels deep", remedy)
     match value:
-        case str() if "\0" in value or not value.isprintable() and _is_broken(value):
+        case str() if _is_broken(value):
             raise Invalid(place, "holds a text that cannot be told to policies", remedy)
         case bool() | str() | None:
             return
@@ -124,4 +124,4 @@ def _check(value: Any, place: str, depth: int) -> None:
 
 def _is_broken(text: str) -> bool:
     """Half of a surrogate pair, which has no bytes in UTF-8."""
-    return any("\ud800" <= character <= "\udfff" for character in text)
+    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)

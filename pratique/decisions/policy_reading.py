@@ -71,6 +71,10 @@ def problems_in(reading: Reading, rules: Collection[str]) -> tuple[Problem, ...]
 
 def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterator[tuple[int, str, str]]:
     is_import = chunk[0].text == "import"
+    # rego-cpp 1.5.2 says that 3600 % 60 is 00, which is not 0.
+    yield from (
+        (token.line, "the engine's % is wrong for round numbers", "write x - floor(x / y) * y") for token in chunk if token.text == "%"
+    )
     for number, token in enumerate(chunk):
         before = chunk[number - 1].text if number else ""
         # `import … as name` ends with a name of its own.

@@ -35,8 +35,24 @@ def answers_to(questions: list[dict[str, Any]], document: object) -> list[dict[s
     """
     from regopy import Input  # noqa: PLC0415  # once the limits hold
 
-    told = Input(document)
+    told = Input(escaped(document))
     return [_answer(question["modules"], told, question["query"]) for question in questions]
+
+
+def escaped(value: Any) -> Any:
+    """The value with its texts as JSON spells them, which is how the engine holds them.
+
+    It escapes none by itself: a quotation mark in a text would end the text, and the rest of it would be more of the document.
+    """
+    match value:
+        case str():
+            return json.dumps(value, ensure_ascii=False)[1:-1]
+        case dict():
+            return {escaped(name): escaped(one) for name, one in value.items()}
+        case list():
+            return [escaped(one) for one in value]
+        case _:
+            return value
 
 
 def _answer(modules: list[list[str]], told: Any, query: str) -> dict[str, Any]:
