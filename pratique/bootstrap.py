@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
     from pratique.clients.ports.forge import ForgeClient
     from pratique.clients.ports.inbox import Inbox
+    from pratique.clients.ports.policies import PolicyEngine
     from pratique.clients.prefect import Prefect
     from pratique.clients.registry import Credentials
     from pratique.clients.vault import Vault
@@ -99,6 +100,11 @@ class Clients:
             return
         with open_vault(self.settings.vault, transit_mount=signing.mount) as vault:
             yield KeyEvidenceSigner(vault, signing.key)
+
+    def policies(self) -> PolicyEngine:
+        from pratique.clients.rego import RegoPolicies
+
+        return RegoPolicies()
 
     def verifier(self) -> EvidenceVerifier:
         from pratique.clients.sigstore import OfflineEvidenceVerifier

@@ -14,6 +14,7 @@ SIGNATURES_OF_AN_EXCEPTION = 2
 
 def approvals_of(situation: Situation) -> tuple[ApprovalFacts, ...]:
     """The newest word of each person on a plan in the environment, and of each who clicked."""
+    persons = situation.people.persons
     newest: dict[tuple[str, bool], ApprovalFacts] = {}
     for signed in situation.rulings.counted:
         ruling = signed.ruling
@@ -26,7 +27,7 @@ def approvals_of(situation: Situation) -> tuple[ApprovalFacts, ...]:
             kind=ruling.kind,
             by=by,
             is_click=is_click,
-            is_author=not is_click and is_author(situation.people.persons[by], situation.stored.release.commit),
+            is_author=by in persons and is_author(persons[by], situation.stored.release.commit),
             plan=ruling.plan,
             policy=ruling.policy,
             made_at=int(ruling.made_at.timestamp()),

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from pratique.bootstrap import Clients
+from pratique.clients.policy_files import shipped_gates
 from pratique.clients.sigstore.gather import gather
 from pratique.decisions.facts import facts_of
-from pratique.decisions.gates import decide_floor, everything_has_provenance, everything_is_signed
+from pratique.decisions.gates import everything_has_provenance, everything_is_signed
+from pratique.decisions.judging import judged_of
 from pratique.decisions.policy import policy_digest
+from pratique.decisions.policy_sets import modules_digest
 from pratique.decisions.situation import Situation
-from pratique.decisions.verdict import verdict_of
 from pratique.pipeline.holds import holds_in
-from pratique.pipeline.policies import modules_digest, modules_for, shipped_gates
+from pratique.pipeline.policies import modules_for
 from pratique.pipeline.rulers import rulers
 from pratique.values.decision import Decision, all_of
 from pratique.values.digest import digest_of
@@ -22,9 +24,6 @@ from pratique.values.judged import Judged
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
-
-APPROVALS = "approvals"
-"""The gate that asks people."""
 
 
 def judge(
@@ -70,21 +69,7 @@ def judge(
         now=datetime.now(UTC),
     )
     facts = facts_of(situation)
-    gates = clients.policies().evaluate(modules, facts)
-    verdict = verdict_of(gates, facts.exceptions, shipped_gates())
-    # What people are asked is asked last: everything else may be found out without them.
-    others = [one for one in gates if one.gate != APPROVALS]
-    besides = verdict_of(others, facts.exceptions, shipped_gates() - {APPROVALS})
-    floor = decide_floor(situation)
-    return Judged(
-        decision=all_of([floor, verdict.decision]),
-        besides_approval=all_of([floor, besides.decision]),
-        excepted=verdict.excepted,
-        policy=policy,
-        looked_at=tuple(dict.fromkeys(found.bundle for one in evidence for found in (*one.verified, *one.ruled))),
-        approvals=facts.approvals,
-        at=situation.now,
-    )
+    return judged_of(situation, facts, clients.policies().evaluate(modules, facts), shipped_gates())
 
 
 def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from pratique.values._base import Value
 from pratique.values.decision import Wait
+from pratique.values.digest import Digest
 from pratique.values.names import Name
 
 Origin = Literal["pratique", "operator", "service"]
@@ -32,6 +34,20 @@ class Denial(Value):
     reason: str = Field(min_length=1, max_length=LONGEST_REASON)
     finding: str = Field(default="", max_length=200)
     """The one finding that it is about, such as a licence, so that an exception can name it; empty: the gate as a whole."""
+
+
+class Excepted(Value):
+    """A reason that an exception passes over."""
+
+    gate: str
+    reason: str
+    by: tuple[str, ...]
+    until: datetime
+    """When the exception ends."""
+    why: str
+    """As those who signed it say."""
+    bundles: tuple[Digest, ...]
+    """Those that carry the exception, one of each who signed it."""
 
 
 class GateVerdict(Value):

@@ -8,7 +8,7 @@ from pratique.values._base import Value
 from pratique.values.decision import Decision
 from pratique.values.digest import Digest
 from pratique.values.facts import ApprovalFacts
-from pratique.values.verdict import Excepted
+from pratique.values.gate import Excepted
 
 
 class Judged(Value):

@@ -11,11 +11,13 @@ import pytest
 from pratique.clients.ports import EvidenceSigner
 from pratique.clients.sigstore import KeyEvidenceSigner, KeylessEvidenceSigner, OfflineEvidenceVerifier
 from pratique.clients.sigstore.gather import gather, sign_and_attach
-from pratique.decisions.gates import Situation, decide_promotion
+from pratique.decisions.gates import decide_floor
 from pratique.decisions.provenance import RunDetails, image_statements, release_statements, signature_statement
+from pratique.decisions.situation import Situation
 from pratique.settings import KeylessSigning
 from pratique.values.commit import Commit
 from pratique.values.decision import Decision
+from pratique.values.digest import digest_of
 from pratique.values.environment import environment_of
 from pratique.values.evidence import Statement
 from pratique.values.references import ImageReference
@@ -62,13 +64,14 @@ class Delivery:
         whom = trusted or (self.trusted,)
         evidence = gather(self.registry, OfflineEvidenceVerifier(), self.stored, whom)
         environment = environment_of(self.stored.release.manifest, "dev")
-        return decide_promotion(
+        return decide_floor(
             Situation(
                 stored=self.stored,
                 environment=environment,
                 origins=None,
                 trusted=whom,
                 evidence=evidence,
+                policy=digest_of(b"policy"),
                 now=datetime.now(UTC),
             )
         )

@@ -115,7 +115,7 @@ class Attacked:
         settings = self.clients.settings
         places = {**settings.environments, "staging": settings.environments["staging"].model_copy(update={"trust": trusted})}
         clients = Clients(settings.model_copy(update={"environments": places}))
-        return judge(clients, self.stored, environment_of(self.stored.release.manifest, "staging"))
+        return judge(clients, self.stored, environment_of(self.stored.release.manifest, "staging")).decision
 
     def by_identity(self, identity: str = PIPELINE, *, issuer: str = "") -> KeylessEvidenceSigner:
         """Who signs keyless, at the private Sigstore."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import json
 import pickle
 import re
@@ -10,9 +11,13 @@ from typing import Any
 
 import pytest
 
+from pratique.clients.policy_files import shipped_gates, shipped_modules
+from pratique.clients.rego import RegoPolicies
 from pratique.decisions.evidence import Gathered
-from pratique.decisions.gates import Situation, decide_promotion, decide_rollback
+from pratique.decisions.facts import facts_of
+from pratique.decisions.judging import judged_of
 from pratique.decisions.provenance import RunDetails, image_provenance, release_provenance, signature_statement
+from pratique.decisions.situation import Situation
 from pratique.errors import Refused, Waiting
 from pratique.values.decision import Decision, Wait, all_of
 from pratique.values.digest import digest_of
@@ -120,13 +125,26 @@ def situation(case: dict[str, Any]) -> Situation:
         evidence=tuple(evidence.values()),
         upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
         held=STORED.digest if case.get("held") else None,
+        policy=digest_of(b"policy"),
         now=NOW,
     )
 
 
+@functools.cache
+def decided(name: str, purpose: str = "promote") -> Decision:
+    """What the floor and the policies that ship come to, in the case of that name."""
+    (case,) = [case for case in CASES if case["name"] == name]
+    return decide(situation(case).model_copy(update={"purpose": purpose}))
+
+
+def decide(seen: Situation) -> Decision:
+    facts = facts_of(seen)
+    return judged_of(seen, facts, RegoPolicies().evaluate(shipped_modules(), facts), shipped_gates()).decision
+
+
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_the_verdict_gives_exactly_these_reasons_in_this_order(case: dict[str, Any]) -> None:
-    reasons = [re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", reason) for reason in decide_promotion(situation(case)).reasons]
+    reasons = [re.sub(r"sha256:[0-9a-f]{64}", "sha256:DIGEST", reason) for reason in decided(case["name"]).reasons]
     assert len(reasons) == len(case["reasons"]), reasons
     for found, expected in zip(reasons, case["reasons"], strict=True):
         assert expected in found
@@ -134,7 +152,7 @@ def test_the_verdict_gives_exactly_these_reasons_in_this_order(case: dict[str, A
 
 @pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
 def test_the_verdict_says_for_what_and_until_when_to_wait(case: dict[str, Any]) -> None:
-    decision = decide_promotion(situation(case))
+    decision = decided(case["name"])
     assert len(decision.waits) == len(case.get("waits", []))
     for wait, expected in zip(decision.waits, case.get("waits", []), strict=True):
         assert expected in wait.reason
@@ -143,17 +161,15 @@ def test_the_verdict_says_for_what_and_until_when_to_wait(case: dict[str, Any]) 
 
 
 def test_who_has_only_to_wait_is_told_until_when() -> None:
-    (case,) = [case for case in CASES if case["name"] == "outside every window"]
     with pytest.raises(Waiting) as waiting:
-        decide_promotion(situation(case)).require()
+        decided("outside every window").require()
     again = pickle.loads(pickle.dumps(waiting.value))  # noqa: S301  our own bytes
     assert (again.reasons, again.until) == (waiting.value.reasons, datetime(2026, 3, 2, 18, tzinfo=UTC))
 
 
 def test_a_refusal_wins_over_a_wait_and_tells_it_too() -> None:
-    (case,) = [case for case in CASES if case["name"] == "refused, and closed as well"]
     with pytest.raises(Refused) as refused:
-        decide_promotion(situation(case)).require()
+        decided("refused, and closed as well").require()
     assert [
         expected in reason for reason, expected in zip(refused.value.reasons, ["granted in 'dev'", "is closed"], strict=True)
     ]
@@ -167,22 +183,24 @@ def test_of_two_waits_the_later_ends_both_and_an_unknown_end_is_none() -> None:
 
 def test_a_refused_promotion_raises_every_reason() -> None:
     with pytest.raises(Refused) as refused:
-        decide_promotion(situation(CASES[-1])).require()
+        decided(CASES[-1]["name"]).require()
     assert len(refused.value.reasons) == len(CASES[-1]["reasons"])
 
 
-@pytest.mark.parametrize("case", CASES, ids=[case["name"] for case in CASES])
-def test_a_rollback_asks_every_gate_but_the_one_upstream_and_the_clock(case: dict[str, Any]) -> None:
-    seen = situation(case)
-    others = [one for one in decide_promotion(seen).reasons if "has not been granted" not in one and "has no grant" not in one]
-    decision = decide_rollback(seen)
-    assert decision.reasons == (*others, *seen.chain.decide(seen.environment.name).reasons)
-    assert decision.waits == ()
+def test_a_rollback_asks_neither_upstream_nor_the_clock() -> None:
+    for name in ("never granted upstream", "outside every window", "in a freeze"):
+        assert decided(name, "rollback") == Decision()
+
+
+def test_a_rollback_asks_for_signatures_and_provenance() -> None:
+    name = "nothing is attached to an image"
+    assert decided(name, "rollback").reasons == decided(name).reasons
 
 
 def test_a_rollback_asks_for_a_signed_grant_of_the_environment_itself() -> None:
-    assert decide_rollback(situation({"grants": ["dev", "load", "staging"]})).allowed
-    (reason,) = decide_rollback(situation({"grants": ["dev", "load"]})).reasons
+    rollback = {"purpose": "rollback"}
+    assert decide(situation({"grants": ["dev", "load", "staging"]}).model_copy(update=rollback)).allowed
+    (reason,) = decide(situation({"grants": ["dev", "load"]}).model_copy(update=rollback)).reasons
     assert "has no grant in 'staging' that counts" in reason
 
 
@@ -193,5 +211,5 @@ def test_evidence_that_belongs_to_another_repository_does_not_count() -> None:
     moved = tuple(
         found.model_copy(update={"reference": elsewhere}) if found.reference == web else found for found in good.evidence
     )
-    assert decide_promotion(good).allowed
-    assert not decide_promotion(good.model_copy(update={"evidence": moved})).allowed
+    assert decide(good).allowed
+    assert not decide(good.model_copy(update={"evidence": moved})).allowed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -18,7 +18,10 @@ from pratique.errors import Refused
 from pratique.pipeline import advancing
 from pratique.pipeline.advancing import start_step, survey
 from pratique.values.decision import Decision, Wait
+from pratique.values.digest import digest_of
 from pratique.values.environment import Environment
+from pratique.values.judged import Judged
+from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.recurrence import Recurrence
 from pratique.values.release import StoredRelease
@@ -107,8 +110,10 @@ def world(monkeypatch: pytest.MonkeyPatch, verdict: dict[str, Decision]) -> Worl
             raise Refused(f"{service}: no release {digest}")
         return releases[digest]
 
-    def judge(_clients: Clients, _stored: StoredRelease, environment: Environment) -> Decision:
-        return verdict.get(environment.name, Decision())
+    def judge(_clients: Clients, _stored: StoredRelease, environment: Environment, *, plan: Plan) -> Judged:
+        assert plan.is_empty
+        found = verdict.get(environment.name, Decision())
+        return Judged(decision=found, besides_approval=found, policy=digest_of(b"p"), looked_at=(), at=datetime.now(UTC))
 
     monkeypatch.setattr(advancing, "read", read)
     monkeypatch.setattr(advancing, "judge", judge)
