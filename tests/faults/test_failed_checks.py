@@ -80,6 +80,7 @@ def test_a_failed_check_brings_the_environment_back_and_the_next_good_commit_goe
     assert stack.held(service.name)["dev"]["commit"] == before.commit[:12]
 
     service.edit("pratique.yaml", NEVER, "")
+    service.lift("dev")
     good = service.commit("Without it")
     service.delivered("--through", "dev")
     dev.require_settled(good)
@@ -119,6 +120,7 @@ def test_a_container_that_never_becomes_healthy_costs_nobody_a_request(stack: Ru
 
     service.edit("serve", "echo ok > /tmp/www/elsewhere", "echo ok > /tmp/www/healthz")
     service.edit("pratique.yaml", "  ready_within: 5s\n", "")
+    service.lift("dev")
     good = service.commit("Healthy again")
     with Visitor(dev.address) as visitor:
         service.delivered("--through", "dev")
@@ -149,6 +151,7 @@ def test_infrastructure_that_fails_leaves_the_old_release_serving(stack: Running
     assert plan["changes"] == []
 
     service.edit(template, IMPOSSIBLE, "")
+    service.lift("dev")
     good = service.commit("Without it")
     service.delivered("--through", "dev")
     dev.require_settled(good)

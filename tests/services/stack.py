@@ -126,6 +126,11 @@ class Service:
         done = self.deliver(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def lift(self, environment: str) -> None:
+        """Lift the hold of an environment, as the person who runs the stack."""
+        done = self.stack.pratique("lift", self.name, "--in", environment, "--reason", "mended")
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def version(self, environment: str) -> dict[str, Any]:
         """What the running service answers to `/version`."""
         address = self.stack.held(self.name)[environment]["address"]
