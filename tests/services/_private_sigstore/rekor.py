@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from tests.services._private_sigstore.encoding import ECDSA, base64_of, key_id, new_key, sha256
 from tests.services._private_sigstore.merkle import Inclusion, MerkleTree, leaf_hash
@@ -37,7 +38,7 @@ class Rekor:
         envelope, verifier = json.loads(proposed["envelope"]), proposed["verifiers"][0]
         payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
         message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-        key = _key(x509.load_pem_x509_certificate(base64.b64decode(verifier)))
+        key = _key(base64.b64decode(verifier))
         try:
             for signature in envelope["signatures"]:
                 key.verify(base64.b64decode(signature["sig"]), message, ECDSA)
@@ -54,8 +55,7 @@ class Rekor:
     def log_v2(self, _headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Answer `POST /api/v2/log/entries`."""
         request = json.loads(body)["hashedRekordRequestV002"]
-        raw = request["signature"]["verifier"]["x509Certificate"]["rawBytes"]
-        key = _key(x509.load_der_x509_certificate(base64.b64decode(raw)))
+        key = _key_v2(request["signature"]["verifier"])
         digest, signature = base64.b64decode(request["digest"]), base64.b64decode(request["signature"]["content"])
         try:
             key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
@@ -108,8 +108,20 @@ class Rekor:
         return f"{note}\n— {self._host} {base64_of(self._id[:4] + signature)}\n"
 
 
-def _key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    key = certificate.public_key()
+def _key(pem: bytes) -> ec.EllipticCurvePublicKey:
+    """Of a certificate, or of somebody who signs with a key of their own."""
+    certified = pem.startswith(b"-----BEGIN CERTIFICATE-----")
+    key = x509.load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def _key_v2(verifier: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
+    if "x509Certificate" in verifier:
+        raw = base64.b64decode(verifier["x509Certificate"]["rawBytes"])
+        key = x509.load_der_x509_certificate(raw).public_key()
+    else:
+        key = load_der_public_key(base64.b64decode(verifier["publicKey"]["rawBytes"]))
     assert isinstance(key, ec.EllipticCurvePublicKey)
     return key
 
