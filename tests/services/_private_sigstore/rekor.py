@@ -1,6 +1,6 @@
 """Rekor: a log of signatures, by both versions of its API, that verifies each before it takes it in.
 
-Entry types: `dsse` 0.0.1 (github.com/sigstore/rekor) and `hashedrekord` 0.0.2 (github.com/sigstore/rekor-tiles).
+Entry types: `dsse` and `hashedrekord` 0.0.1 (github.com/sigstore/rekor), `hashedrekord` 0.0.2 (…/rekor-tiles).
 Checkpoints: signed notes (c2sp.org/signed-note) over tree heads (c2sp.org/tlog-checkpoint).
 """
 
@@ -34,22 +34,12 @@ class Rekor:
 
     def log_v1(self, _headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Answer `POST /api/v1/log/entries`."""
-        proposed = json.loads(body)["spec"]["proposedContent"]
-        envelope, verifier = json.loads(proposed["envelope"]), proposed["verifiers"][0]
-        payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
-        message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-        key = _key(base64.b64decode(verifier))
+        proposed = json.loads(body)
         try:
-            for signature in envelope["signatures"]:
-                key.verify(base64.b64decode(signature["sig"]), message, ECDSA)
+            spec = _envelope_v1(proposed["spec"]) if proposed["kind"] == "dsse" else _artifact_v1(proposed["spec"])
         except InvalidSignature:
             return 400, {"code": 400, "message": "verifying signature failed"}
-        spec = {
-            "envelopeHash": _hash(proposed["envelope"].encode()),
-            "payloadHash": _hash(payload),
-            "signatures": [{"signature": signature["sig"], "verifier": verifier} for signature in envelope["signatures"]],
-        }
-        entry = rfc8785.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec})
+        entry = rfc8785.dumps({"apiVersion": "0.0.1", "kind": proposed["kind"], "spec": spec})
         return 201, {leaf_hash(entry).hex(): self._entry_v1(entry, self._first.append(entry))}
 
     def log_v2(self, _headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
@@ -106,6 +96,28 @@ class Rekor:
         signature = self.checkpoint_key.sign(note.encode(), ECDSA)
         # The first four bytes hint at the key; the name is the log's host without its port.
         return f"{note}\n— {self._host} {base64_of(self._id[:4] + signature)}\n"
+
+
+def _envelope_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
+    proposed = spec["proposedContent"]
+    envelope, verifier = json.loads(proposed["envelope"]), proposed["verifiers"][0]
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    key = _key(base64.b64decode(verifier))
+    for signature in envelope["signatures"]:
+        key.verify(base64.b64decode(signature["sig"]), message, ECDSA)
+    return {
+        "envelopeHash": _hash(proposed["envelope"].encode()),
+        "payloadHash": _hash(payload),
+        "signatures": [{"signature": signature["sig"], "verifier": verifier} for signature in envelope["signatures"]],
+    }
+
+
+def _artifact_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
+    hashed, signature = spec["data"]["hash"], spec["signature"]
+    key = _key(base64.b64decode(signature["publicKey"]["content"]))
+    key.verify(base64.b64decode(signature["content"]), bytes.fromhex(hashed["value"]), ec.ECDSA(Prehashed(hashes.SHA256())))
+    return {"data": {"hash": hashed}, "signature": signature}
 
 
 def _key(pem: bytes) -> ec.EllipticCurvePublicKey:
