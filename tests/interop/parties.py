@@ -52,14 +52,22 @@ class Place:
         run = RunDetails(builder="https://example.test/builder")
         return (*release_statements(self.stored, run), grant_statement(self.stored, granted(self.stored, "dev", 0, {})))
 
-    def sign(self, signer: EvidenceSigner, trusted: Trusted, statements: Sequence[Statement] = ()) -> None:
+    def sign(
+        self,
+        signer: EvidenceSigner,
+        trusted: Trusted,
+        statements: Sequence[Statement] = (),
+        reference: ImageReference | None = None,
+    ) -> None:
+        """Attach the statements, or all three of the release, to the release or to what is named."""
+        subject = reference or self.reference
         for statement in statements or self.statements():
             sign_and_attach(
                 self.registry,
                 signer,
-                REPOSITORY,
+                subject.repository,
                 statement,
-                self.stored.digest,
+                subject.digest,
                 created=COMMIT.committed_at,
                 verifier=OfflineEvidenceVerifier(),
                 trusted=[trusted],

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import json
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
 
+from pratique.decisions.provenance import RunDetails, image_statements
 from pratique.values.evidence import PROVENANCE_PREDICATE, SIGNATURE_PREDICATE
 from pratique.values.grant import GRANT_PREDICATE
+from pratique.values.references import ImageReference
+from tests.contract.test_registry import image_of
 from tests.fakes.stored_release import COMMIT
 from tests.interop.parties import CONFIGURATIONS, STRANGER, Party, Place, identity_flags, with_identity, with_key
 from tests.services._private_sigstore.deployment import PrivateSigstore
@@ -53,6 +57,29 @@ def test_each_attestation_is_accepted_and_is_what_was_signed(cosign: Cosign, pla
         told = TYPES[statement.predicate_type]
         found = accepted(cosign.run("verify-attestation", *ours.flags, "--type", told, place.name))
         assert found == [statement.payload()]
+
+
+def test_signature_and_provenance_of_an_image_are_accepted(cosign: Cosign, place: Place, tmp_path: Path) -> None:
+    ours = with_key(cosign)
+    image = ImageReference(
+        repository="greeter/images/web", digest=place.registry.push_image("greeter/images/web", image_of(tmp_path), print)
+    )
+    run = RunDetails(builder="https://example.test/builder")
+    signature, provenance = image_statements(image, place.stored.release.manifest.images[0], COMMIT, run)
+    place.sign(ours.signer, ours.trusted, [signature, provenance], image)
+    name = f"{place.address}/{image}"
+    assert cosign.run("verify", *ours.flags, name).returncode == 0
+    for statement in (signature, provenance):
+        told = TYPES[statement.predicate_type]
+        assert accepted(cosign.run("verify-attestation", *ours.flags, "--type", told, name)) == [statement.payload()]
+    refused(cosign.run("verify-attestation", *ours.flags, "--type", GRANT_PREDICATE, name), "none of the attestations matched")
+
+
+def test_cosign_takes_any_attestation_for_a_signature_and_we_do_not(cosign: Cosign, place: Place) -> None:
+    ours = with_key(cosign)
+    place.sign(ours.signer, ours.trusted, [one for one in place.statements() if one.predicate_type == PROVENANCE_PREDICATE])
+    assert cosign.run("verify", *ours.flags, place.name).returncode == 0
+    assert not place.gathered(ours.trusted).is_signed
 
 
 def test_an_attestation_of_another_type_is_refused(cosign: Cosign, place: Place, ours: Party) -> None:
