@@ -22,7 +22,7 @@ help: ## Say what there is
 quickstart: system environment ## Start the local stack and deliver examples/hello to dev, staging and prod
 	$(BIN)/pratique quickstart
 
-test: system-test environment-test lint types $(if $(shell command -v go),$(COSIGN)) ## Lint, types, import rules, and every test on real services
+test: system-test environment-test lint types $(if $(shell command -v go 2>/dev/null),$(COSIGN)) ## Lint, types, import rules, and every test on real services
 	deployments/with-engine $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: environment-test ## Style, spelling, import rules

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from pathlib import Path
@@ -14,6 +15,7 @@ from pratique.errors import Refused
 from pratique.values.digest import Digest, digest_of
 from pratique.values.evidence import IdentitySigner, KeySigner
 from pratique.values.trust import Trusted, TrustedIdentity, TrustedKey
+from tests.mutations import edits
 
 FOLDER = Path(__file__).parents[1] / "cases" / "sigstore_conformance" / "bundle-verify"
 CASES = sorted(folder for folder in FOLDER.iterdir() if folder.is_dir())
@@ -86,6 +88,20 @@ def test_the_verdict_is_the_suites_unless_an_exception_says_why(case: Path, publ
     else:
         assert isinstance(found.signer, KeySigner if isinstance(signer, TrustedKey) else IdentitySigner)
         assert (found.statement is not None) == ("dsseEnvelope" in json.loads(bundle_of(case)))
+
+
+ACCEPTED = ["happy-path-v0.1", "happy-path-intoto-in-dsse-v3", "rekor2-happy-path", "managed-key-happy-path"]
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_no_edit_of_any_field_of_an_accepted_case_is_accepted(name: str, public_root: Path) -> None:
+    case = FOLDER / name
+    artifact, signer = (FOLDER / "a.txt").read_bytes(), signer_of(case, public_root)
+    found = verify_artifact(bundle_of(case), artifact, [signer])
+    for edited in edits(json.loads(bundle_of(case))):
+        with contextlib.suppress(Refused):
+            # Some fields are only said, and signed by nobody; what is found must be the very same.
+            assert verify_artifact(json.dumps(edited).encode(), artifact, [signer]) == found
 
 
 def test_every_case_that_must_be_refused_has_its_reason_and_no_other() -> None:

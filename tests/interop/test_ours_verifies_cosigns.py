@@ -122,6 +122,44 @@ def test_cosigns_evidence_and_ours_stand_beside_each_other(
 
 
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
+def test_the_first_entry_of_a_new_log_is_accepted_though_its_index_and_its_proof_are_not_written(
+    cosign: Cosign, place: Place, by: tuple[str, ...], configuration: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "new"
+    folder.mkdir()
+    with PrivateSigstore(folder) as new:
+        if by[0] == "--identity-token":
+            token_file(cosign, new)
+        config, root = new.signing_configurations[configuration], new.trusted_root
+        succeeds(cosign, "sign", *by, "--signing-config", config, "--trusted-root", root, place.name)
+    (bundle,) = place.registry.bundles(place.reference.repository, place.stored.digest)
+    (entry,) = json.loads(bundle)["verificationMaterial"]["tlogEntries"]
+    assert "hashes" not in entry["inclusionProof"]
+    assert "logIndex" not in entry
+    assert place.gathered(trusted_for(by, cosign, new, logged=True)).is_signed
+
+
+P384 = ("-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-384")
+
+
+def test_a_key_of_another_size_signs_another_hash(cosign: Cosign, place: Place, private_sigstore: PrivateSigstore) -> None:
+    cosign.imported_key_pair("theirs", *P384)
+    # Only the second version of Rekor takes an envelope that is signed over another hash than sha256.
+    config, root = private_sigstore.signing_configurations["v2-timestamp"], private_sigstore.trusted_root
+    logged = ("--key", "theirs.key", "--signing-config", config, "--trusted-root", root)
+    trusted = TrustedKey(file=cosign.folder / "theirs.pub", trusted_root=root)
+    signed_and_attested(cosign, place, *logged)
+    found_with(place, trusted)
+    (cosign.folder / "file").write_bytes(b"any file")
+    succeeds(cosign, "sign-blob", *logged, "--bundle", "file.json", "file")
+    assert verify_artifact((cosign.folder / "file.json").read_bytes(), b"any file", [trusted]).statement is None
+    # cosign itself has to be told the hash, or does not recognise what it signed.
+    for told, code in ((("--signature-digest-algorithm", "sha384"), 0), ((), 1)):
+        ran = cosign.run("verify", "--key", "theirs.pub", "--insecure-ignore-tlog=true", *told, place.name)
+        assert ran.returncode == code, ran.stderr
+
+
+@pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_a_file_that_cosign_signed_is_verified_by_key_and_by_identity(
     cosign: Cosign, private_sigstore: PrivateSigstore, by: tuple[str, ...], configuration: str
 ) -> None:

@@ -32,6 +32,12 @@ class Cosign:
         made = self.run("generate-key-pair", "--output-key-prefix", name)
         assert made.returncode == 0, made.stderr
 
+    def imported_key_pair(self, name: str, *kind: str) -> None:
+        """A pair of keys that `openssl genpkey` makes and cosign takes over, `name`.key and `name`.pub."""
+        subprocess.run(["openssl", "genpkey", *kind, "-out", f"{name}.pem"], cwd=self.folder, capture_output=True, check=True)
+        made = self.run("import-key-pair", "--key", f"{name}.pem", "--output-key-prefix", name)
+        assert made.returncode == 0, made.stderr
+
     def _run(self, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
         own = {
             "HOME": str(self.folder),

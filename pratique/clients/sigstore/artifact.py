@@ -44,20 +44,20 @@ def verify_artifact(bundle: bytes, artifact: bytes | Digest, trusted: Sequence[T
     By its digest, what a P-384 or Ed25519 key signed cannot be verified: their signatures are over another hash, or none.
     """
     found = read_any_bundle(bundle)
-    return by_anyone(digest_of(bundle), trusted, lambda signer: _signed_by(found, bundle, artifact, signer))
+    return by_anyone(digest_of(bundle), trusted, lambda signer: _signed_by(found, artifact, signer))
 
 
-def _signed_by(bundle: AnyBundle, content: bytes, artifact: bytes | Digest, signer: Trusted) -> VerifiedArtifact:
+def _signed_by(bundle: AnyBundle, artifact: bytes | Digest, signer: Trusted) -> VerifiedArtifact:
     with asking(signer):
         if isinstance(signer, TrustedIdentity):
-            return _signed_by_identity(content, artifact, signer)
+            return _signed_by_identity(Bundle(bundle), artifact, signer)
         if bundle.verification_material.public_key is None:
             raise Refused("the bundle is signed with a certificate, not with this key")
         return _signed_by_key(bundle, artifact, signer)
 
 
-def _signed_by_identity(content: bytes, artifact: bytes | Digest, signer: TrustedIdentity) -> VerifiedArtifact:
-    bundle, digest = Bundle.from_json(content), _digest(artifact)
+def _signed_by_identity(bundle: Bundle, artifact: bytes | Digest, signer: TrustedIdentity) -> VerifiedArtifact:
+    digest = _digest(artifact)
     if bundle._dsse_envelope is not None:  # noqa: SLF001 - of the pinned release; there is no public way to tell
         payload, signed_by = signed_by_identity(bundle, signer)
         return VerifiedArtifact(signer=signed_by, statement=_statement_about(digest, payload))

@@ -110,12 +110,22 @@ def read_any_bundle(content: bytes) -> AnyBundle:
         raise Invalid(place, f"{len(content)} bytes are more than the {MAX_BUNDLE} that are read", remedy)
     try:
         found = strict_json(content)
-        # Empty lists are left out in protobuf's JSON mapping, which the model below does not know of this one.
-        found["verificationMaterial"].setdefault("tlogEntries", [])
+        _spell_out(found["verificationMaterial"])
         return AnyBundle.from_json(json.dumps(found))
     except (ValueError, TypeError, LookupError, AttributeError) as error:
-        problem = problems_of(error) if isinstance(error, ValueError) else "it has no `verificationMaterial`"
+        problem = problems_of(error) if isinstance(error, ValueError) else "it is not laid out as a bundle is"
         raise Invalid(place, problem, remedy) from None
+
+
+def _spell_out(material: dict[str, Any]) -> None:
+    """Write what protobuf's JSON mapping leaves out where it is empty or zero, which the model asks for all the same.
+
+    So is the first entry of every new log written by cosign: its index is 0, and its proof needs no hashes.
+    """
+    for entry in material.setdefault("tlogEntries", []):
+        entry.setdefault("logIndex", "0")
+        if "inclusionProof" in entry:
+            entry["inclusionProof"] = {"logIndex": "0", "hashes": []} | entry["inclusionProof"]
 
 
 def _envelope(bundle: _Bundle, digest: Digest, content: bytes) -> KeyEnvelope | CertificateEnvelope:

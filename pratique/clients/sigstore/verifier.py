@@ -38,7 +38,7 @@ def _signed_by(envelope: KeyEnvelope | CertificateEnvelope, signer: Trusted) -> 
             case KeyEnvelope(), TrustedKey():
                 return _signed_by_key(envelope, signer)
             case CertificateEnvelope(), TrustedIdentity():
-                return signed_by_identity(Bundle.from_json(envelope.content), signer)
+                return signed_by_identity(Bundle(read_any_bundle(envelope.content)), signer)
             case KeyEnvelope(), TrustedIdentity():
                 raise Refused("the bundle is signed with a bare key, which proves no identity")
             case _:

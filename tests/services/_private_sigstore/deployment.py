@@ -1,7 +1,7 @@
 """A private Sigstore deployment on loopback: Fulcio, Rekor v1 and v2, a timestamp authority, an identity provider.
 
 It is a stand-in for the real services, made for tests: its keys live as long as the process.
-What it signs is verified by sigstore-python, which is not ours.
+What it signs is verified by sigstore-python and by cosign, which signs with it too; neither is ours.
 """
 
 from __future__ import annotations

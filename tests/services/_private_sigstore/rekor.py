@@ -48,10 +48,10 @@ class Rekor:
         key = _key_v2(request["signature"]["verifier"])
         digest, signature = base64.b64decode(request["digest"]), base64.b64decode(request["signature"]["content"])
         try:
-            key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+            key.verify(signature, digest, ec.ECDSA(Prehashed(_hash_of(key))))
         except InvalidSignature:
             return 400, {"code": 3, "message": "invalid signature"}
-        data = {"algorithm": "SHA2_256", "digest": request["digest"]}
+        data = {"algorithm": _hash_of(key).name.upper().replace("SHA", "SHA2_"), "digest": request["digest"]}
         spec = {"hashedRekordV002": {"data": data, "signature": request["signature"]}}
         entry = rfc8785.dumps({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": spec})
         found = self._second.append(entry)
@@ -105,7 +105,7 @@ def _envelope_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
     message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
     key = _key(base64.b64decode(verifier))
     for signature in envelope["signatures"]:
-        key.verify(base64.b64decode(signature["sig"]), message, ECDSA)
+        key.verify(base64.b64decode(signature["sig"]), message, ec.ECDSA(_hash_of(key)))
     return {
         "envelopeHash": _hash(proposed["envelope"].encode()),
         "payloadHash": _hash(payload),
@@ -116,7 +116,7 @@ def _envelope_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
 def _artifact_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
     hashed, signature = spec["data"]["hash"], spec["signature"]
     key = _key(base64.b64decode(signature["publicKey"]["content"]))
-    key.verify(base64.b64decode(signature["content"]), bytes.fromhex(hashed["value"]), ec.ECDSA(Prehashed(hashes.SHA256())))
+    key.verify(base64.b64decode(signature["content"]), bytes.fromhex(hashed["value"]), ec.ECDSA(Prehashed(_hash_of(key))))
     return {"data": {"hash": hashed}, "signature": signature}
 
 
@@ -136,6 +136,11 @@ def _key_v2(verifier: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
         key = load_der_public_key(base64.b64decode(verifier["publicKey"]["rawBytes"]))
     assert isinstance(key, ec.EllipticCurvePublicKey)
     return key
+
+
+def _hash_of(key: ec.EllipticCurvePublicKey) -> hashes.HashAlgorithm:
+    """The hash that Sigstore's algorithm registry pairs with the key's curve."""
+    return hashes.SHA384() if key.curve.name == "secp384r1" else hashes.SHA256()
 
 
 def _hash(content: bytes) -> dict[str, str]:

@@ -110,9 +110,10 @@ def test_another_key_an_identity_and_nobody_are_refused_and_several_are_tried(bu
     ("content", "reason"),
     [
         (b"", "Expecting value"),
-        (b"{}", "no `verificationMaterial`"),
-        (b"[]", "no `verificationMaterial`"),
-        (b'{"verificationMaterial": []}', "no `verificationMaterial`"),
+        (b"{}", "not laid out as a bundle"),
+        (b"[]", "not laid out as a bundle"),
+        (b'{"verificationMaterial": {"tlogEntries": [1]}}', "not laid out as a bundle"),
+        (b'{"verificationMaterial": []}', "not laid out as a bundle"),
         (b'{"verificationMaterial": {}, "verificationMaterial": {}}', "a key is repeated"),
         (over_artifact(dsseEnvelope=json.loads(over_statement())["dsseEnvelope"]), "Exactly one of messageSignature or dsse"),
         (over_artifact(messageSignature=None), "Exactly one of messageSignature or dsse"),
