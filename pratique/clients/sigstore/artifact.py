@@ -42,6 +42,7 @@ def verify_artifact(bundle: bytes, artifact: bytes | Digest, trusted: Sequence[T
     """Who of the trusted signers signed the artifact, which is given whole or by its digest; refused if none of them did.
 
     By its digest, what a P-384 or Ed25519 key signed cannot be verified: their signatures are over another hash, or none.
+    An identity's signature over an artifact is read over sha256 alone, which is what Sigstore's clients make.
     """
     found = read_any_bundle(bundle)
     return by_anyone(digest_of(bundle), trusted, lambda signer: _signed_by(found, artifact, signer))

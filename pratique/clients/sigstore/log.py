@@ -2,7 +2,7 @@
 
 sigstore-python has this for certificates only, so what an entry says of a key is spelled out here.
 Formats: `hashedrekord` and `dsse` 0.0.1 (github.com/sigstore/rekor, `pkg/types`), `hashedrekord` 0.0.2
-(github.com/sigstore/rekor-tiles, `docs/openapi`), as their logs write them.
+(github.com/sigstore/rekor-tiles, `api/proto/rekor/v2`), as their logs write them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,10 @@ class KeySignature:
 
 
 def require_logged(material: VerificationMaterial, made: KeySignature, root: Root) -> None:
-    """Nothing, where every entry of the bundle is in a log of `root` and about `made`; refused, or the library's error."""
+    """Refuse unless there is an entry, and every one is about `made` and in a log of `root` that was valid at the time.
+
+    An entry that is not in the log is sigstore-python's own error.
+    """
     if not material.tlog_entries:
         raise Refused("the signature is in no transparency log, and this key's must be")
     entries = [TransparencyLogEntry(entry) for entry in material.tlog_entries]
@@ -52,15 +55,16 @@ def require_logged(material: VerificationMaterial, made: KeySignature, root: Roo
         entry._verify(logs)  # noqa: SLF001
     for recorded in material.tlog_entries:
         kind = (recorded.kind_version.kind, recorded.kind_version.version)
-        if (
-            kind not in _BODIES
-            or (not made.digest and kind[0] == "hashedrekord")
-            or (made.payload is None and kind[0] == "dsse")
-        ):
+        if not _may_be_about(made, kind):
             raise Refused(f"a log entry of the type {kind[0][:100]} {kind[1][:20]} is not read for such a signature")
         body = strict_json(recorded.canonicalized_body)
         if body != _BODIES[kind](made, body):
             raise Refused("the log entry is about another signature than the bundle's")
+
+
+def _may_be_about(made: KeySignature, kind: tuple[str, str]) -> bool:
+    """Whether an entry of that type has something to compare: a digest or an envelope's payload."""
+    return kind in _BODIES and bool(made.digest if kind[0] == "hashedrekord" else made.payload)
 
 
 def _moments(material: VerificationMaterial, made: KeySignature, root: Root) -> list[datetime]:
