@@ -10,8 +10,11 @@ BIN := .venv/bin
 export UV_SYSTEM_CERTS := true
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
+# The peers of the tests and the benchmarks, in a place of their own: none belongs to the pipeline.
+COSIGN := .tools/peers/bin/cosign
+COSIGN_VERSION := v3.1.3
 
-.PHONY: help quickstart test lint types unit up down status bench-delivery bench-webhook bench-scale pictures clean
+.PHONY: help quickstart test lint types unit interop up down status bench-delivery bench-webhook bench-scale pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,7 +22,7 @@ help: ## Say what there is
 quickstart: system environment ## Start the local stack and deliver examples/hello to dev, staging and prod
 	$(BIN)/pratique quickstart
 
-test: system-test environment-test lint types ## Lint, types, import rules, and every test on real services
+test: system-test environment-test lint types $(if $(shell command -v go 2>/dev/null),$(COSIGN)) ## Lint, types, import rules, and every test on real services
 	deployments/with-engine $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: environment-test ## Style, spelling, import rules
@@ -34,6 +37,9 @@ types: environment-test ## Types, strictly
 unit: environment-test ## The tests that need no service
 	$(BIN)/pytest tests/unit
 
+interop: system-test environment-test $(COSIGN) ## The real cosign and ours, each verifying what the other signed; needs Go
+	$(BIN)/pytest tests/interop
+
 up: system environment ## Start the local stack
 	$(BIN)/pratique up
 
@@ -43,8 +49,8 @@ down: ## Stop the local stack
 status: ## Say what of the local stack runs
 	$(BIN)/pratique status
 
-bench-delivery: system environment-test .tools/bench/bin/cosign .tools/bench/bin/aws ## Pratique beside a shell script that does the same work
-	PATH="$(CURDIR)/.tools/bench/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
+bench-delivery: system environment-test $(COSIGN) .tools/peers/bin/aws ## Pratique beside a shell script that does the same work
+	PATH="$(CURDIR)/.tools/peers/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
 
 bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
 	$(BIN)/python -m benchmarks.webhook.measure
@@ -81,9 +87,8 @@ environment-test: $(UV)
 	  echo "python3 -m venv failed: on Debian, install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet uv==$(UV_VERSION)
 
-# The peers of the benchmarks, in a place of their own: neither belongs to the pipeline.
-.tools/bench/bin/cosign:
-	GOBIN=$(CURDIR)/.tools/bench/bin go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+$(COSIGN):
+	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)
 
-.tools/bench/bin/aws: $(UV)
-	UV_TOOL_DIR=$(CURDIR)/.tools/bench/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/bench/bin $(UV) tool install --quiet awscli==1.46.3
+.tools/peers/bin/aws: $(UV)
+	UV_TOOL_DIR=$(CURDIR)/.tools/peers/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/peers/bin $(UV) tool install --quiet awscli==1.46.3

@@ -16,6 +16,8 @@ class TrustedKey(Value):
     kind: Literal["key"] = "key"
     pem: str = ""
     file: Path | None = None
+    trusted_root: Path | None = None
+    """A Sigstore trusted root file: a signature counts only with an entry in a log of that root. Absent: without one too."""
 
 
 class TrustedIdentity(Value):

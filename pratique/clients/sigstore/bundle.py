@@ -1,7 +1,7 @@
 """Sigstore bundles as they are on the wire, written and strictly read.
 
 Format: Sigstore bundle v0.3 in its JSON mapping (github.com/sigstore/protobuf-specs, `sigstore_bundle.proto`).
-Earlier versions (0.1, 0.2) are refused: no tool stores them in a registry as an image's referrers.
+Earlier versions (0.1, 0.2) are refused by `read_bundle`: no tool stores them in a registry as an image's referrers.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+from sigstore_models.bundle.v1 import Bundle as AnyBundle
 
 from pratique.decisions.dsse import problems_of, strict_base64, strict_json
 from pratique.errors import Invalid
@@ -34,6 +35,8 @@ class KeyEnvelope(Value):
     hint: str
     payload: bytes
     signature: bytes
+    content: bytes
+    """The bundle as it was found."""
 
 
 class CertificateEnvelope(Value):
@@ -100,6 +103,31 @@ def read_bundle(content: bytes) -> KeyEnvelope | CertificateEnvelope:
         raise Invalid(f"bundle {digest}", problems_of(error), _REMEDY) from None
 
 
+def read_any_bundle(content: bytes) -> AnyBundle:
+    """A bundle of version 0.1, 0.2 or 0.3 over whatever was signed; `Invalid` where it is none. Nothing is verified yet."""
+    place, remedy = f"bundle {digest_of(content)}", "expected a Sigstore bundle of version 0.1, 0.2 or 0.3"
+    if len(content) > MAX_BUNDLE:
+        raise Invalid(place, f"{len(content)} bytes are more than the {MAX_BUNDLE} that are read", remedy)
+    try:
+        found = strict_json(content)
+        _spell_out(found["verificationMaterial"])
+        return AnyBundle.from_json(json.dumps(found))
+    except (ValueError, TypeError, LookupError, AttributeError) as error:
+        problem = problems_of(error) if isinstance(error, ValueError) else "it is not laid out as a bundle is"
+        raise Invalid(place, problem, remedy) from None
+
+
+def _spell_out(material: dict[str, Any]) -> None:
+    """Write what protobuf's JSON mapping leaves out where it is empty or zero, which the model asks for all the same.
+
+    So is the first entry of every new log written by cosign: its index is 0, and its proof needs no hashes.
+    """
+    for entry in material.setdefault("tlogEntries", []):
+        entry.setdefault("logIndex", "0")
+        if "inclusionProof" in entry:
+            entry["inclusionProof"] = {"logIndex": "0", "hashes": []} | entry["inclusionProof"]
+
+
 def _envelope(bundle: _Bundle, digest: Digest, content: bytes) -> KeyEnvelope | CertificateEnvelope:
     if bundle.media_type not in _BUNDLE_TYPES:
         raise ValueError(f"unknown media type {bundle.media_type[:100]!r}")
@@ -107,7 +135,7 @@ def _envelope(bundle: _Bundle, digest: Digest, content: bytes) -> KeyEnvelope | 
     payload, signature = strict_base64(envelope.payload), strict_base64(envelope.signatures[0].sig)
     match (material.public_key, material.certificate):
         case (_PublicKey(hint=hint), None):
-            return KeyEnvelope(bundle=digest, hint=hint, payload=payload, signature=signature)
+            return KeyEnvelope(bundle=digest, hint=hint, payload=payload, signature=signature, content=content)
         case (None, _Certificate()):
             return CertificateEnvelope(bundle=digest, content=content)
         case _:

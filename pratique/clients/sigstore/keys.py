@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from pratique.errors import Invalid
@@ -39,6 +40,21 @@ class SignersKey:
         except InvalidSignature:
             return False
         return True
+
+    def signed_digest(self, signature: bytes, digest: bytes) -> bool:
+        """Whether this key made the signature over what has that digest, by the hash called `hash_name`."""
+        if not isinstance(self.key, ec.EllipticCurvePublicKey):
+            return False
+        try:
+            self.key.verify(signature, digest, ec.ECDSA(Prehashed(_CURVES[self.key.curve.name]())))
+        except InvalidSignature:
+            return False
+        return True
+
+    @property
+    def hash_name(self) -> str:
+        """The hash that its signatures are over; empty for Ed25519, which signs the message itself."""
+        return _CURVES[self.key.curve.name]().name if isinstance(self.key, ec.EllipticCurvePublicKey) else ""
 
 
 def read_keys(pem: bytes, place: str) -> tuple[SignersKey, ...]:

@@ -6,11 +6,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from sigstore.errors import Error, TUFError
-from sigstore.models import ClientTrustConfig, TrustedRoot
-from sigstore.verify import Verifier
-from sigstore_models.trustroot.v1 import TrustedRoot as TrustRoot
+from sigstore.models import ClientTrustConfig
+from sigstore_models.trustroot.v1 import TrustedRoot
 from tuf.api.exceptions import DownloadError
 
+from pratique.clients.sigstore.root import Root
 from pratique.errors import Invalid, Transient
 
 _FILE_REMEDY = "name a trusted root file of Sigstore (trusted_root.json)"
@@ -37,29 +37,25 @@ def private_trust_config(file: Path) -> ClientTrustConfig:
         raise Invalid(str(file), f"cannot be used: {_short(error)}", _CONFIG_REMEDY) from None
 
 
-def verifier_for(file: Path | None) -> Verifier:
-    """A verifier that trusts the root in `file`, or the public good instance's as this machine last had it.
-
-    The end of a key's validity (`validFor.end`) is ignored by sigstore-python for certificate authorities and logs:
-    a key that must not be trusted any more has to be taken out of the file.
-    """
+def trusted_root(file: Path | None) -> Root:
+    """The root in `file`, or the public good instance's as this machine last had it."""
     if file is None:
-        return _public_verifier()
+        return _public_root()
     try:
-        return _verifier(file.read_bytes())
+        return _root(file.read_bytes())
     except (Error, OSError, ValueError) as error:
         raise Invalid(str(file), f"cannot be used: {_short(error)}", _FILE_REMEDY) from None
 
 
 # Reading a root takes longer than verifying with it. Keyed by content, so that an edited file counts at once.
 @lru_cache(maxsize=16)
-def _verifier(content: bytes) -> Verifier:
-    return Verifier(trusted_root=TrustedRoot(TrustRoot.from_json(content)))
+def _root(content: bytes) -> Root:
+    return Root(TrustedRoot.from_json(content))
 
 
 @lru_cache(maxsize=1)
-def _public_verifier() -> Verifier:
-    return Verifier(trusted_root=public_trust_config(refresh=False).trusted_root)
+def _public_root() -> Root:
+    return Root(public_trust_config(refresh=False)._inner.trusted_root)  # noqa: SLF001 - as it was read
 
 
 def _short(error: Exception) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from sigstore.models import Bundle
 from sigstore.verify.policy import Identity
 
-from pratique.clients.sigstore.bundle import CertificateEnvelope, KeyEnvelope, read_bundle
+from pratique.clients.sigstore.bundle import CertificateEnvelope, KeyEnvelope, read_any_bundle, read_bundle
 from pratique.clients.sigstore.keys import trusted_keys
-from pratique.clients.sigstore.roots import verifier_for
+from pratique.clients.sigstore.log import KeySignature, require_logged
+from pratique.clients.sigstore.roots import trusted_root
+from pratique.clients.sigstore.trusting import asking, by_anyone
 from pratique.decisions.dsse import pre_authentication_encoding, read_statement
 from pratique.errors import Refused
 from pratique.values.evidence import PAYLOAD_TYPE, IdentitySigner, KeySigner, Signer, VerifiedStatement
@@ -26,29 +28,21 @@ class OfflineEvidenceVerifier:
     def verify(self, bundle: bytes, trusted: Sequence[Trusted]) -> VerifiedStatement:
         """The statement and its signer; refused with the reason of each trusted signer when none of them signed it."""
         envelope = read_bundle(bundle)
-        if not trusted:
-            raise Refused(f"bundle {envelope.bundle}: nobody is trusted, so nobody's signature counts")
-        reasons: list[str] = []
-        for signer in trusted:
-            try:
-                payload, signed_by = _signed_by(envelope, signer)
-            except Refused as no:
-                reasons.extend(no.reasons)
-            else:
-                return VerifiedStatement(statement=read_statement(payload), signer=signed_by, bundle=envelope.bundle)
-        raise Refused(f"bundle {envelope.bundle} is not signed by anyone trusted", *reasons)
+        payload, signer = by_anyone(envelope.bundle, trusted, lambda signer: _signed_by(envelope, signer))
+        return VerifiedStatement(statement=read_statement(payload), signer=signer, bundle=envelope.bundle)
 
 
 def _signed_by(envelope: KeyEnvelope | CertificateEnvelope, signer: Trusted) -> tuple[bytes, Signer]:
-    match envelope, signer:
-        case KeyEnvelope(), TrustedKey():
-            return _signed_by_key(envelope, signer)
-        case CertificateEnvelope(), TrustedIdentity():
-            return _signed_by_identity(envelope, signer)
-        case KeyEnvelope(), TrustedIdentity():
-            raise Refused(f"{_named(signer)}: the bundle is signed with a bare key, which proves no identity")
-        case _:
-            raise Refused(f"{_named(signer)}: the bundle is signed with a certificate, not with this key")
+    with asking(signer):
+        match envelope, signer:
+            case KeyEnvelope(), TrustedKey():
+                return _signed_by_key(envelope, signer)
+            case CertificateEnvelope(), TrustedIdentity():
+                return signed_by_identity(Bundle(read_any_bundle(envelope.content)), signer)
+            case KeyEnvelope(), TrustedIdentity():
+                raise Refused("the bundle is signed with a bare key, which proves no identity")
+            case _:
+                raise Refused("the bundle is signed with a certificate, not with this key")
 
 
 def _signed_by_key(envelope: KeyEnvelope, trusted: TrustedKey) -> tuple[bytes, Signer]:
@@ -56,30 +50,21 @@ def _signed_by_key(envelope: KeyEnvelope, trusted: TrustedKey) -> tuple[bytes, S
     key = next((key for key in keys if key.hint == envelope.hint), None)
     if key is None:
         known = ", ".join(key.hint for key in keys)
-        raise Refused(f"{_named(trusted)}: the bundle names the key {envelope.hint[:100]!r}, this is {known}")
-    if not key.signed(envelope.signature, pre_authentication_encoding(PAYLOAD_TYPE, envelope.payload)):
-        raise Refused(f"{_named(trusted)}: the signature does not fit the content, one of them was changed")
+        raise Refused(f"the bundle names the key {envelope.hint[:100]!r}, this is {known}")
+    message = pre_authentication_encoding(PAYLOAD_TYPE, envelope.payload)
+    if not key.signed(envelope.signature, message):
+        raise Refused("the signature does not fit the content, one of them was changed")
+    if trusted.trusted_root is not None:
+        material = read_any_bundle(envelope.content).verification_material
+        made = KeySignature.over(message, key, envelope.signature, envelope.payload)
+        require_logged(material, made, trusted_root(trusted.trusted_root))
     return envelope.payload, KeySigner(hint=key.hint)
 
 
-def _signed_by_identity(envelope: CertificateEnvelope, trusted: TrustedIdentity) -> tuple[bytes, Signer]:
-    verifier = verifier_for(trusted.trusted_root)
-    policy = Identity(identity=trusted.identity, issuer=trusted.issuer)
-    try:
-        payload_type, payload = verifier.verify_dsse(Bundle.from_json(envelope.content), policy)
-    except Exception as error:  # noqa: BLE001 - a crafted bundle makes the parsers below sigstore-python raise nearly anything
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise Refused(f"{_named(trusted)}: {reason}") from None
+def signed_by_identity(bundle: Bundle, trusted: TrustedIdentity) -> tuple[bytes, Signer]:
+    """The statement in an envelope that this identity signed, and the identity."""
+    verifier = trusted_root(trusted.trusted_root).verifier_of(bundle)
+    payload_type, payload = verifier.verify_dsse(bundle, Identity(identity=trusted.identity, issuer=trusted.issuer))
     if payload_type != PAYLOAD_TYPE:
-        raise Refused(f"{_named(trusted)}: the payload is of another type than {PAYLOAD_TYPE}")
+        raise Refused(f"the payload is of another type than {PAYLOAD_TYPE}")
     return payload, IdentitySigner(identity=trusted.identity, issuer=trusted.issuer)
-
-
-def _named(signer: Trusted) -> str:
-    match signer:
-        case TrustedKey(file=None):
-            return "trusted key"
-        case TrustedKey():
-            return f"trusted key {signer.file}"
-        case TrustedIdentity():
-            return f"trusted identity {signer.identity} of {signer.issuer}"

@@ -1,7 +1,7 @@
 """A private Sigstore deployment on loopback: Fulcio, Rekor v1 and v2, a timestamp authority, an identity provider.
 
 It is a stand-in for the real services, made for tests: its keys live as long as the process.
-What it signs is verified by sigstore-python, which is not ours.
+What it signs is verified by sigstore-python and by cosign, which signs with it too; neither is ours.
 """
 
 from __future__ import annotations
@@ -60,6 +60,10 @@ class PrivateSigstore:
             for name, rekor, timestamps in (("v1", 1, False), ("v1-timestamp", 1, True), ("v2-timestamp", 2, True))
         }
         """Client trust configurations, by the version of Rekor and whether there is a timestamp authority."""
+        self.signing_configurations = {
+            name: self._write_signing(folder / f"signing-{name}.json", file) for name, file in self.configurations.items()
+        }
+        """Their second halves alone, which is how cosign wants them."""
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -69,6 +73,10 @@ class PrivateSigstore:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def _write_signing(self, file: Path, configuration: Path) -> Path:
+        file.write_text(json.dumps(json.loads(configuration.read_text())["signingConfig"]))
+        return file
 
     def _write(self, file: Path, *, rekor: int, timestamps: bool) -> Path:
         file.write_text(json.dumps(trust.client_trust_config(self, rekor=rekor, timestamps=timestamps)))
@@ -99,5 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(raw)))
+        if self.path == REKOR_V1 and isinstance(content, dict):
+            # The entry's name, without which Rekor's client in Go does not find it in the answer.
+            self.send_header("ETag", next(iter(content), ""))
         self.end_headers()
         self.wfile.write(raw)

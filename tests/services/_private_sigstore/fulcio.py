@@ -15,9 +15,10 @@ from typing import Any
 
 import jwt
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, ObjectIdentifier
 
 from tests.services._private_sigstore.certificates import Authority, key_usage
@@ -44,11 +45,10 @@ class Fulcio:
             claims = self._claims(headers.get("Authorization", "").removeprefix("Bearer "))
         except jwt.PyJWTError as error:
             return 401, {"code": 16, "message": f"There was an error processing the identity token: {error}"}
-        request = x509.load_pem_x509_csr(base64.b64decode(json.loads(body)["certificateSigningRequest"]))
-        if not request.is_signature_valid:
+        try:
+            key = _proven_key(json.loads(body), claims["email"])
+        except InvalidSignature:
             return 400, {"code": 3, "message": "The signature supplied in the request could not be verified"}
-        key = request.public_key()
-        assert isinstance(key, ec.EllipticCurvePublicKey)
         chain = (self._issue(key, claims), self._authority.certificate, self._root.certificate)
         texts = [certificate.public_bytes(Encoding.PEM).decode() for certificate in chain]
         return 200, {"signedCertificateEmbeddedSct": {"chain": {"certificates": texts}}}
@@ -104,3 +104,19 @@ class Fulcio:
             + signature
         )
         return struct.pack("!HH", len(promise) + 2, len(promise)) + promise
+
+
+def _proven_key(request: Mapping[str, Any], identity: str) -> ec.EllipticCurvePublicKey:
+    """The key that the request proves to hold: by signing itself, as Python's client does, or the identity, as cosign does."""
+    if "certificateSigningRequest" in request:
+        signed = x509.load_pem_x509_csr(base64.b64decode(request["certificateSigningRequest"]))
+        if not signed.is_signature_valid:
+            raise InvalidSignature
+        key = signed.public_key()
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+    else:
+        asked = request["publicKeyRequest"]
+        key = load_pem_public_key(asked["publicKey"]["content"].encode())
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        key.verify(base64.b64decode(asked["proofOfPossession"]), identity.encode(), ECDSA)
+    return key

@@ -1,6 +1,6 @@
 """Rekor: a log of signatures, by both versions of its API, that verifies each before it takes it in.
 
-Entry types: `dsse` 0.0.1 (github.com/sigstore/rekor) and `hashedrekord` 0.0.2 (github.com/sigstore/rekor-tiles).
+Entry types: `dsse` and `hashedrekord` 0.0.1 (github.com/sigstore/rekor), `hashedrekord` 0.0.2 (…/rekor-tiles).
 Checkpoints: signed notes (c2sp.org/signed-note) over tree heads (c2sp.org/tlog-checkpoint).
 """
 
@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import load_der_public_key, load_pem_public_key
 
 from tests.services._private_sigstore.encoding import ECDSA, base64_of, key_id, new_key, sha256
 from tests.services._private_sigstore.merkle import Inclusion, MerkleTree, leaf_hash
@@ -33,35 +34,24 @@ class Rekor:
 
     def log_v1(self, _headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Answer `POST /api/v1/log/entries`."""
-        proposed = json.loads(body)["spec"]["proposedContent"]
-        envelope, verifier = json.loads(proposed["envelope"]), proposed["verifiers"][0]
-        payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
-        message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
-        key = _key(x509.load_pem_x509_certificate(base64.b64decode(verifier)))
+        proposed = json.loads(body)
         try:
-            for signature in envelope["signatures"]:
-                key.verify(base64.b64decode(signature["sig"]), message, ECDSA)
+            spec = _envelope_v1(proposed["spec"]) if proposed["kind"] == "dsse" else _artifact_v1(proposed["spec"])
         except InvalidSignature:
             return 400, {"code": 400, "message": "verifying signature failed"}
-        spec = {
-            "envelopeHash": _hash(proposed["envelope"].encode()),
-            "payloadHash": _hash(payload),
-            "signatures": [{"signature": signature["sig"], "verifier": verifier} for signature in envelope["signatures"]],
-        }
-        entry = rfc8785.dumps({"apiVersion": "0.0.1", "kind": "dsse", "spec": spec})
+        entry = rfc8785.dumps({"apiVersion": "0.0.1", "kind": proposed["kind"], "spec": spec})
         return 201, {leaf_hash(entry).hex(): self._entry_v1(entry, self._first.append(entry))}
 
     def log_v2(self, _headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Answer `POST /api/v2/log/entries`."""
         request = json.loads(body)["hashedRekordRequestV002"]
-        raw = request["signature"]["verifier"]["x509Certificate"]["rawBytes"]
-        key = _key(x509.load_der_x509_certificate(base64.b64decode(raw)))
+        key = _key_v2(request["signature"]["verifier"])
         digest, signature = base64.b64decode(request["digest"]), base64.b64decode(request["signature"]["content"])
         try:
-            key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+            key.verify(signature, digest, ec.ECDSA(Prehashed(_hash_of(key))))
         except InvalidSignature:
             return 400, {"code": 3, "message": "invalid signature"}
-        data = {"algorithm": "SHA2_256", "digest": request["digest"]}
+        data = {"algorithm": _hash_of(key).name.upper().replace("SHA", "SHA2_"), "digest": request["digest"]}
         spec = {"hashedRekordV002": {"data": data, "signature": request["signature"]}}
         entry = rfc8785.dumps({"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": spec})
         found = self._second.append(entry)
@@ -108,10 +98,49 @@ class Rekor:
         return f"{note}\n— {self._host} {base64_of(self._id[:4] + signature)}\n"
 
 
-def _key(certificate: x509.Certificate) -> ec.EllipticCurvePublicKey:
-    key = certificate.public_key()
+def _envelope_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
+    proposed = spec["proposedContent"]
+    envelope, verifier = json.loads(proposed["envelope"]), proposed["verifiers"][0]
+    payload, kind = base64.b64decode(envelope["payload"]), envelope["payloadType"].encode()
+    message = b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+    key = _key(base64.b64decode(verifier))
+    for signature in envelope["signatures"]:
+        key.verify(base64.b64decode(signature["sig"]), message, ec.ECDSA(_hash_of(key)))
+    return {
+        "envelopeHash": _hash(proposed["envelope"].encode()),
+        "payloadHash": _hash(payload),
+        "signatures": [{"signature": signature["sig"], "verifier": verifier} for signature in envelope["signatures"]],
+    }
+
+
+def _artifact_v1(spec: Mapping[str, Any]) -> dict[str, Any]:
+    hashed, signature = spec["data"]["hash"], spec["signature"]
+    key = _key(base64.b64decode(signature["publicKey"]["content"]))
+    key.verify(base64.b64decode(signature["content"]), bytes.fromhex(hashed["value"]), ec.ECDSA(Prehashed(_hash_of(key))))
+    return {"data": {"hash": hashed}, "signature": signature}
+
+
+def _key(pem: bytes) -> ec.EllipticCurvePublicKey:
+    """Of a certificate, or of somebody who signs with a key of their own."""
+    certified = pem.startswith(b"-----BEGIN CERTIFICATE-----")
+    key = x509.load_pem_x509_certificate(pem).public_key() if certified else load_pem_public_key(pem)
     assert isinstance(key, ec.EllipticCurvePublicKey)
     return key
+
+
+def _key_v2(verifier: Mapping[str, Any]) -> ec.EllipticCurvePublicKey:
+    if "x509Certificate" in verifier:
+        raw = base64.b64decode(verifier["x509Certificate"]["rawBytes"])
+        key = x509.load_der_x509_certificate(raw).public_key()
+    else:
+        key = load_der_public_key(base64.b64decode(verifier["publicKey"]["rawBytes"]))
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
+
+
+def _hash_of(key: ec.EllipticCurvePublicKey) -> hashes.HashAlgorithm:
+    """The hash that Sigstore's algorithm registry pairs with the key's curve."""
+    return hashes.SHA384() if key.curve.name == "secp384r1" else hashes.SHA256()
 
 
 def _hash(content: bytes) -> dict[str, str]:

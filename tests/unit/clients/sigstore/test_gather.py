@@ -73,7 +73,7 @@ def test_a_bad_bundle_hides_no_good_one_and_its_reason_is_kept(registry: FakeReg
     assert release.is_signed
     assert [reason.split(" ", 2)[2] for reason in release.rejected] == [
         "cannot be read: JSONDecodeError",
-        "is not signed by anyone trusted; kind='key' pem='fake:ours' file=None: no",
+        "is not signed by anyone trusted; kind='key' pem='fake:ours' file=None trusted_root=None: no",
     ]
 
 

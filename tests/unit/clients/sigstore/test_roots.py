@@ -16,13 +16,13 @@ from pratique.errors import Invalid, Transient
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    roots._public_verifier.cache_clear()
+    roots._public_root.cache_clear()
     yield
-    roots._public_verifier.cache_clear()
+    roots._public_root.cache_clear()
 
 
 def test_the_public_instances_root_needs_no_network() -> None:
-    assert roots.verifier_for(None) is roots.verifier_for(None)
+    assert roots.trusted_root(None) is roots.trusted_root(None)
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", "no JSON", '{"mediaType": "application/json", "tlogs": []}'])
@@ -30,13 +30,13 @@ def test_a_file_that_is_no_root_is_invalid(tmp_path: Path, content: str) -> None
     file = tmp_path / "root.json"
     file.write_text(content)
     with pytest.raises(Invalid, match="trusted root file of Sigstore"):
-        roots.verifier_for(file)
+        roots.trusted_root(file)
     with pytest.raises(Invalid, match="client trust configuration"):
         roots.private_trust_config(file)
 
 
 def test_a_missing_file_is_invalid_and_named(tmp_path: Path) -> None:
-    for read in (roots.verifier_for, roots.private_trust_config):
+    for read in (roots.trusted_root, roots.private_trust_config):
         with pytest.raises(Invalid, match=r"missing\.json: cannot be used"):
             read(tmp_path / "missing.json")
 
