@@ -93,6 +93,31 @@ class KeylessSigning(Value):
     """Let Vault's identity provider issue the token, by this role; absent: the ambient credential (CI, Kubernetes)."""
 
 
+class GrypeScanner(Value):
+    """Look for known vulnerabilities with grype, which keeps a database of its own."""
+
+    kind: Literal["grype"] = "grype"
+    program: str = "grype"
+    """A name on the worker's PATH, or a path."""
+    every: Duration = timedelta(days=1)
+    """A scan that is younger is not repeated when its release is prepared again."""
+
+
+class OsvScanner(Value):
+    """Look for known vulnerabilities with OSV-Scanner 2."""
+
+    kind: Literal["osv-scanner"] = "osv-scanner"
+    program: str = "osv-scanner"
+    """A name on the worker's PATH, or a path."""
+    database: Path | None = None
+    """A folder with databases of OSV for use without a network; absent: api.osv.dev is asked, and told every package."""
+    every: Duration = timedelta(days=1)
+    """A scan that is younger is not repeated when its release is prepared again."""
+
+
+ScannerSettings = Annotated[GrypeScanner | OsvScanner, Field(discriminator="kind")]
+
+
 class LedgerSettings(Value):
     """The ledger's database."""
 
@@ -255,6 +280,10 @@ class Settings(BaseSettings):
     """The engine that builds images."""
     git_cache: Path = Path(".pratique/git")
     """Where repositories are mirrored."""
+    syft: str | None = None
+    """The syft that makes bills of materials, a name on the worker's PATH or a path; absent: the one that comes along."""
+    scanner: ScannerSettings | None = None
+    """What looks for known vulnerabilities in images. Absent: nothing does, and a gate that asks for a scan refuses."""
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     services: dict[Name, ServiceSettings] = Field(default_factory=dict)
     """Every service that may be delivered. None: every delivery is refused."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
+from pratique.decisions.bill_of_materials import bill_of
 from pratique.decisions.chain import Chain, chain_of
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.origin import comes_from_its_repository
@@ -119,6 +120,18 @@ def everything_is_signed(situation: Situation) -> Decision:
 def everything_has_provenance(situation: Situation) -> Decision:
     """A trusted signer states that the release, and each image of it, was made of the release's commit."""
     return all_of([_has_provenance(situation, reference) for reference in _release_and_images(situation)])
+
+
+def every_image_has_a_bill(situation: Situation) -> Decision:
+    """A trusted signer states what is in each image of the release."""
+    missing = []
+    for image in situation.stored.release.images:
+        bill = bill_of(situation.evidence_of(image.reference))
+        if not bill.documents:
+            why = f": {'; '.join(bill.faults)}" if bill.faults else ""
+            remedy = "prepare its release again from its commit"
+            missing.append(f"{image.reference} has no bill of materials by anyone trusted{why} ({remedy})")
+    return Decision(reasons=tuple(missing))
 
 
 def upstream_has_granted(situation: Situation) -> Decision:

@@ -54,8 +54,8 @@ def judge_time(clients: Clients, stored: StoredRelease, environment: Environment
     return environment_is_open(situation)
 
 
-def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
-    """Whether signatures and provenance of the release and its images verify for anyone the settings trust."""
+def judge_evidence(clients: Clients, stored: StoredRelease, *more: Gates) -> Decision:
+    """Whether signatures and provenance of the release and its images verify for anyone the settings trust; and `more`."""
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
     environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
@@ -67,7 +67,7 @@ def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
         evidence=evidence,
         now=datetime.now(UTC),
     )
-    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+    return all_of([gate(situation) for gate in (everything_is_signed, everything_has_provenance, *more)])
 
 
 def _held(clients: Clients, environment: Environment) -> str | None:
