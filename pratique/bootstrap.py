@@ -17,10 +17,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pratique.errors import Refused
-from pratique.settings import EnvironmentSettings, GrypeScanner, KeylessSigning, Settings, load_settings
+from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
 from pratique.values.environment import Environment
 from pratique.values.event import Forge
 from pratique.values.references import SecretReference
+from pratique.values.scanner import GrypeScanner
 from pratique.values.trust import Trusted
 
 if TYPE_CHECKING:

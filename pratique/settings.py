@@ -23,6 +23,7 @@ from pratique.values.event import Forge
 from pratique.values.names import Name
 from pratique.values.references import SecretText
 from pratique.values.rules import USUAL_RULES, Rule
+from pratique.values.scanner import ScannerSettings
 from pratique.values.trust import Trusted
 
 DEFAULT_FILE = Path(".pratique/pratique.toml")
@@ -91,31 +92,6 @@ class KeylessSigning(Value):
     """A Sigstore client trust configuration of a private deployment; absent: the public good instance."""
     vault_role: str | None = None
     """Let Vault's identity provider issue the token, by this role; absent: the ambient credential (CI, Kubernetes)."""
-
-
-class GrypeScanner(Value):
-    """Look for known vulnerabilities with grype, which keeps a database of its own."""
-
-    kind: Literal["grype"] = "grype"
-    program: str = "grype"
-    """A name on the worker's PATH, or a path."""
-    every: Duration = timedelta(days=1)
-    """A scan that is younger is not repeated when its release is prepared again."""
-
-
-class OsvScanner(Value):
-    """Look for known vulnerabilities with OSV-Scanner 2."""
-
-    kind: Literal["osv-scanner"] = "osv-scanner"
-    program: str = "osv-scanner"
-    """A name on the worker's PATH, or a path."""
-    database: Path | None = None
-    """A folder with databases of OSV for use without a network; absent: api.osv.dev is asked, and told every package."""
-    every: Duration = timedelta(days=1)
-    """A scan that is younger is not repeated when its release is prepared again."""
-
-
-ScannerSettings = Annotated[GrypeScanner | OsvScanner, Field(discriminator="kind")]
 
 
 class LedgerSettings(Value):

@@ -13,11 +13,11 @@ from pratique.decisions.bill_of_materials import bill_to_scan
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.findings import scan_statement, scans_of
 from pratique.errors import Refused
-from pratique.settings import ScannerSettings
 from pratique.values.duration import format_duration
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
 from pratique.values.scan import Scan, Severity
+from pratique.values.scanner import ScannerSettings
 
 
 def scan_release(clients: Clients, stored: StoredRelease) -> Iterator[str]:
