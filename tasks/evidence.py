@@ -25,7 +25,7 @@ BUILDER = f"https://pratique.dev/builder/{__version__}"
 """`builder.id` of our provenance: this pipeline, in this version."""
 
 
-@step("sign {image.name}", RETRY_SIGNING)
+@step("sign {section.name}", RETRY_SIGNING)
 def sign_image(commit: Commit, section: ImageSection, built: BuiltImage, pushed: PushedImage) -> ReleasedImage:
     """The image, its signature, its provenance and its bill of materials stored beside it."""
     image = pushed.image

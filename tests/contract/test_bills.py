@@ -93,7 +93,8 @@ def test_the_bill_of_the_same_image_made_again_is_attached_already(builder: Buil
 def test_a_program_without_a_package_manager_is_found_by_what_it_is(builder: Builder, tmp_path: Path) -> None:
     tree = {"Dockerfile": "FROM scratch\nCOPY root/ /\n", "root/bin/busybox": busybox()}
     bill = stated(exported(builder, image_build(tree), tmp_path), tmp_path).predicate
-    assert [component["name"] for component in bill["components"]] == ["busybox"]
+    # In `/bin`, syft takes it for the distribution besides.
+    assert {component["name"] for component in bill["components"]} == {"busybox"}
 
 
 def test_an_image_of_nothing_known_has_a_bill_with_nothing_in_it(builder: Builder, tmp_path: Path) -> None:
