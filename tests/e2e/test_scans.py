@@ -18,7 +18,7 @@ from pratique.decisions.bill_of_materials import bill_of
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.findings import scans_of
 from pratique.values.bill import BILL_PREDICATE
-from pratique.values.references import ImageReference
+from pratique.values.digest import digest_of
 from pratique.values.release import StoredRelease
 from pratique.values.scan import SCAN_PREDICATE
 from tests.services.stack import RunningStack, Service
@@ -56,15 +56,20 @@ def attached(service: Service) -> Gathered:
         return gather_one(registry, clients.verifier(), image, clients.trust)
 
 
-def forget(service: Service, image: ImageReference, *predicate_types: str) -> None:
-    """From here on the registry lists no evidence of these kinds about the image."""
-    address = service.stack.settings().registry.address
-    index = f"http://{address}/v2/{image.repository}/manifests/{referrers_tag(image.digest)}"
-    found = httpx.get(index, headers={"Accept": documents.INDEX_TYPE}, timeout=30).raise_for_status().json()["manifests"]
-    kept = [entry for entry in found if entry["annotations"]["dev.sigstore.bundle.predicateType"] not in predicate_types]
-    assert len(kept) == len(found) - len(predicate_types)
-    headers = {"Content-Type": documents.INDEX_TYPE}
-    httpx.put(index, content=documents.index(kept), headers=headers, timeout=30).raise_for_status()
+def forget(service: Service, *predicate_types: str) -> None:
+    """From here on the registry lists no evidence of these kinds about the image of the newest release."""
+    stored = released(service)
+    image, created = stored.release.images[0].reference, stored.release.commit.committed_at
+    settings = service.stack.settings().registry
+    index = f"http://{settings.address}/v2/{image.repository}/manifests/{referrers_tag(image.digest)}"
+    kept = [found for found in attached(service).verified if found.statement.predicate_type not in predicate_types]
+    with service.stack.clients() as clients, clients.registry() as registry:
+        bundles = {digest_of(bundle): bundle for bundle in registry.bundles(image.repository, image.digest)}
+        assert len(bundles) == len(kept) + len(predicate_types)
+        headers = {"Content-Type": documents.INDEX_TYPE}
+        httpx.put(index, content=documents.index([]), headers=headers, timeout=30).raise_for_status()
+        for found in kept:
+            registry.attach(image.repository, image.digest, bundles[found.bundle], found.statement.predicate_type, created)
 
 
 def test_an_image_has_its_bill_of_materials_and_its_scan_beside_signature_and_provenance(scanned: Service) -> None:
@@ -81,7 +86,7 @@ def test_an_image_has_its_bill_of_materials_and_its_scan_beside_signature_and_pr
 
 def test_a_release_that_lacks_a_bill_is_completed_by_the_next_delivery(scanned: Service) -> None:
     before = released(scanned)
-    forget(scanned, before.release.images[0].reference, BILL_PREDICATE, SCAN_PREDICATE)
+    forget(scanned, BILL_PREDICATE, SCAN_PREDICATE)
     again = scanned.deliver("--through", "dev")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "build hello" in again.stdout
@@ -92,7 +97,7 @@ def test_a_release_that_lacks_a_bill_is_completed_by_the_next_delivery(scanned: 
 
 
 def test_a_release_that_exists_is_scanned_where_it_has_no_scan_and_nothing_is_built(scanned: Service) -> None:
-    forget(scanned, released(scanned).release.images[0].reference, SCAN_PREDICATE)
+    forget(scanned, SCAN_PREDICATE)
     again = scanned.deliver("--through", "dev")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "build hello" not in again.stdout
