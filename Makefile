@@ -88,6 +88,9 @@ environment-test: $(UV)
 .tools/bench/bin/aws: $(UV)
 	UV_TOOL_DIR=$(CURDIR)/.tools/bench/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/bench/bin $(UV) tool install --quiet awscli==1.46.3
 
-# Programs of others that ours is held against, in a place of their own. The newest OSV-Scanner needs a Go newer than 1.26.
+# Programs of others that ours is held against, in a place of their own. OSV-Scanner 2.6 needs a Go newer than 1.26.
 .tools/peers/bin/osv-scanner:
 	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.5.1
+
+.tools/peers/bin/cosign:
+	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
