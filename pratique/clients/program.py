@@ -10,7 +10,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -63,17 +64,24 @@ def run_program(
             )
         except OSError as error:
             raise Invalid(command[0], f"it cannot be run: {error.strerror}", "install it for this machine") from None
-        try:
-            status = process.wait(timeout=within.total_seconds())
-        except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise Transient(f"{_name(command)} did not end within {within.total_seconds():.0f} s") from None
-            raise
+        with bounded(process, _name(command), within) as seconds:
+            status = process.wait(timeout=seconds)
     if (size := answer.stat().st_size) > LARGEST_ANSWER:
         raise Refused(f"{_name(command)} wrote {size} bytes, more than the {LARGEST_ANSWER} that are read")
     return Ended(status=status, answer=answer.read_bytes(), complaint=_end_of(complaint))
+
+
+@contextmanager
+def bounded(process: subprocess.Popen[bytes], name: str, within: timedelta) -> Iterator[float]:
+    """Within it `process` may be waited for so many seconds; its whole session ends when these are over, or we are."""
+    try:
+        yield within.total_seconds()
+    except BaseException as error:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        if isinstance(error, subprocess.TimeoutExpired):
+            raise Transient(f"{name} did not end within {within.total_seconds():.0f} s") from None
+        raise
 
 
 def _end_of(file: Path) -> str:

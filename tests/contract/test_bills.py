@@ -23,6 +23,7 @@ from pratique.values.references import ImageReference
 from tests.fakes.engine import FakeBuilder
 from tests.fakes.evidence import FakeEvidenceSigner, FakeEvidenceVerifier
 from tests.fakes.packages import WITH_PACKAGES
+from tests.fakes.programs import program
 from tests.fakes.registry import FakeRegistry
 from tests.services.engine import COMMITTED, busybox, image_build
 
@@ -131,11 +132,8 @@ def test_a_layer_that_is_no_archive_is_refused(tmp_path: Path) -> None:
 )
 def test_a_program_that_writes_something_else_is_refused(tmp_path: Path, answer: str, said: str) -> None:
     image = exported(FakeBuilder(), image_build(WITH_PACKAGES), tmp_path / "image")
-    program = tmp_path / "syft"
-    program.write_text(f"#!/bin/sh\nprintf '%s' '{answer}'\n")
-    program.chmod(0o755)
     with pytest.raises(Refused, match=said):
-        Syft(str(program)).bill(image, tmp_path)
+        Syft(program(tmp_path / "syft", answer=answer)).bill(image, tmp_path)
 
 
 def test_another_program_may_be_named(tmp_path: Path) -> None:

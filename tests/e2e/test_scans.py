@@ -21,6 +21,7 @@ from pratique.values.bill import BILL_PREDICATE
 from pratique.values.digest import digest_of
 from pratique.values.release import StoredRelease
 from pratique.values.scan import SCAN_PREDICATE
+from tests.fakes.programs import program
 from tests.services.stack import RunningStack, Service
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -32,12 +33,12 @@ REPORT = json.loads((Path(__file__).parents[1] / "cases" / "scan_reports.json").
 def scanned(stack: RunningStack) -> Iterator[Service]:
     """A service delivered where the operator's settings name a scanner, which answers as grype does."""
     service = Service(stack, "hello-scanned")
-    program = stack.folder / "grype"
-    program.write_text(f"#!/bin/sh\ncat <<'END'\n{json.dumps(REPORT)}\nEND\n")
-    program.chmod(0o755)
+    folder = stack.folder / "scanner"
+    folder.mkdir()
+    grype = program(folder / "grype", answer=json.dumps(REPORT))
 
     def name_it(settings: dict[str, Any]) -> None:
-        settings["scanner"] = {"kind": "grype", "program": str(program)}
+        settings["scanner"] = {"kind": "grype", "program": grype}
 
     with stack.changed_settings(name_it):
         service.delivered("--through", "dev")

@@ -12,27 +12,25 @@ import pytest
 from pratique.clients.scanners import Grype
 from pratique.errors import Invalid, Refused, Transient
 from pratique.values.scan import Severity
+from tests.fakes.programs import program
 
 BILL = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
 REPORT: dict[str, Any] = json.loads((Path(__file__).parents[3] / "cases" / "scan_reports.json").read_text())["grype"]
 
 
-def program(folder: Path, answer: str = "", complaint: str = "", status: int = 0) -> Grype:
-    """A program that notes how it was called, and ends so."""
-    (folder / "answer").write_text(answer)
-    (folder / "complaint").write_text(complaint)
-    script = folder / "grype"
-    script.write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$@" > {folder}/arguments\ncp bill.cdx.json {folder}/bill\nenv > {folder}/environment\n'
-        f"cat {folder}/answer\ncat {folder}/complaint >&2\nexit {status}\n"
+def grype(folder: Path, answer: str = "", complaint: str = "", status: int = 0) -> Grype:
+    """One that notes how it was called, and ends so."""
+    notes = (
+        f'printf "%s\\n" "$@" > {folder}/arguments',
+        f"cp bill.cdx.json {folder}/bill",
+        f"env > {folder}/environment",
     )
-    script.chmod(0o755)
-    return Grype(str(script))
+    return Grype(program(folder / "grype", *notes, answer=answer, complaint=complaint, status=status))
 
 
 def test_what_it_reports_is_a_scan(tmp_path: Path) -> None:
     before = datetime.now(UTC)
-    scan = program(tmp_path, json.dumps(REPORT)).scan(BILL)
+    scan = grype(tmp_path, json.dumps(REPORT)).scan(BILL)
     assert scan is not None
     assert (scan.scanner, scan.version) == ("pkg:github/anchore/grype", "0.104.0")
     assert scan.database.version == "v6.1.2"
@@ -49,7 +47,7 @@ def test_it_is_given_the_bill_and_asked_for_json_and_for_no_newer_version(
 ) -> None:
     monkeypatch.setenv("GRYPE_DB_CACHE_DIR", "/var/lib/grype")
     monkeypatch.setenv("GRYPE_REGISTRY_AUTH_PASSWORD", "planted")
-    program(tmp_path, json.dumps(REPORT)).scan(BILL)
+    grype(tmp_path, json.dumps(REPORT)).scan(BILL)
     assert (tmp_path / "arguments").read_text().split() == ["sbom:bill.cdx.json", "--output", "json", "--quiet"]
     assert json.loads((tmp_path / "bill").read_text()) == BILL
     environment = (tmp_path / "environment").read_text()
@@ -60,7 +58,7 @@ def test_it_is_given_the_bill_and_asked_for_json_and_for_no_newer_version(
 
 def test_the_database_of_versions_before_0_88_is_read_too(tmp_path: Path) -> None:
     old = {**REPORT, "descriptor": {"version": "0.80.0", "db": {"built": "2026-03-01T01:00:00Z", "schemaVersion": 5}}}
-    scan = program(tmp_path, json.dumps(old)).scan(BILL)
+    scan = grype(tmp_path, json.dumps(old)).scan(BILL)
     assert scan is not None
     assert (scan.database.version, scan.database.updated_at) == ("5", datetime(2026, 3, 1, 1, 0, tzinfo=UTC))
 
@@ -89,13 +87,13 @@ def test_the_database_of_versions_before_0_88_is_read_too(tmp_path: Path) -> Non
 )
 def test_its_complaints_are_told_with_what_to_do(tmp_path: Path, complaint: str, error: type[Exception], said: str) -> None:
     with pytest.raises(error, match=said):
-        program(tmp_path, "", complaint, status=1).scan(BILL)
+        grype(tmp_path, "", complaint, status=1).scan(BILL)
 
 
 @pytest.mark.parametrize("answer", ["", "no JSON", "{}", '{"matches": []}', json.dumps(REPORT)[:-40]])
 def test_half_a_report_is_refused_and_never_nothing_found(tmp_path: Path, answer: str) -> None:
     with pytest.raises(Refused, match="grype wrote a report that cannot be read"):
-        program(tmp_path, answer).scan(BILL)
+        grype(tmp_path, answer).scan(BILL)
 
 
 def test_a_machine_without_it_is_invalid_and_told_what_to_do() -> None:
