@@ -13,6 +13,7 @@ WORKERS ?= 2
 # The peers of the tests and the benchmarks, in a place of their own: none belongs to the pipeline.
 COSIGN := .tools/peers/bin/cosign
 COSIGN_VERSION := v3.1.3
+OSV_SCANNER := .tools/peers/bin/osv-scanner
 
 .PHONY: help quickstart test lint types unit interop up down status bench-delivery bench-webhook bench-scale pictures clean
 
@@ -22,7 +23,7 @@ help: ## Say what there is
 quickstart: system environment ## Start the local stack and deliver examples/hello to dev, staging and prod
 	$(BIN)/pratique quickstart
 
-test: system-test environment-test lint types $(if $(shell command -v go 2>/dev/null),$(COSIGN)) ## Lint, types, import rules, and every test on real services
+test: system-test environment-test lint types $(if $(shell command -v go 2>/dev/null),$(COSIGN) $(OSV_SCANNER)) ## Lint, types, import rules, and every test on real services
 	deployments/with-engine $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 lint: environment-test ## Style, spelling, import rules
@@ -37,7 +38,7 @@ types: environment-test ## Types, strictly
 unit: environment-test ## The tests that need no service
 	$(BIN)/pytest tests/unit
 
-interop: system-test environment-test $(COSIGN) ## The real cosign and ours, each verifying what the other signed; needs Go
+interop: system-test environment-test $(COSIGN) $(OSV_SCANNER) ## The real cosign and ours, each verifying what the other signed; needs Go
 	$(BIN)/pytest tests/interop
 
 up: system environment ## Start the local stack
@@ -92,3 +93,7 @@ $(COSIGN):
 
 .tools/peers/bin/aws: $(UV)
 	UV_TOOL_DIR=$(CURDIR)/.tools/peers/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/peers/bin $(UV) tool install --quiet awscli==1.46.3
+
+# OSV-Scanner 2.6 needs a Go newer than 1.26.
+$(OSV_SCANNER):
+	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.5.1

@@ -13,6 +13,7 @@ from tasks.images import build_image, push_image
 from tasks.parameters import Ref, Repository
 from tasks.releases import find_release, finish_release, store_release
 from tasks.reports import report_release
+from tasks.scans import scan_images
 from tasks.source import find_commit, read_service
 
 
@@ -26,11 +27,11 @@ async def prepare(repository: Repository, ref: Ref = "main") -> StoredRelease:
     if stored is None:
         images = await asyncio.gather(*(make_image(commit, manifest.service, section) for section in manifest.images))
         stored = await sign_release(await store_release(commit, manifest, images))
-    return await report_release(await finish_release(stored))
+    return await report_release(await finish_release(await scan_images(stored)))
 
 
 async def make_image(commit: Commit, service: str, section: ImageSection) -> ReleasedImage:
     """One image of the release: built, pushed, signed."""
     built = await build_image(commit, service, section)
-    image = await push_image(commit, service, section, built)
-    return await sign_image(commit, section, image, built)
+    pushed = await push_image(commit, service, section, built)
+    return await sign_image(commit, section, built, pushed)

@@ -22,10 +22,22 @@ from pratique.values.environment import Environment
 from pratique.values.event import Forge
 from pratique.values.people import People
 from pratique.values.references import SecretReference
+from pratique.values.scanner import GrypeScanner
 from pratique.values.trust import Trusted
 
 if TYPE_CHECKING:
-    from pratique.clients.ports import Builder, EvidenceSigner, EvidenceVerifier, Ledger, Registry, Source, Stacks, Workloads
+    from pratique.clients.ports import (
+        Biller,
+        Builder,
+        EvidenceSigner,
+        EvidenceVerifier,
+        Ledger,
+        Registry,
+        Scanner,
+        Source,
+        Stacks,
+        Workloads,
+    )
     from pratique.clients.ports.forge import ForgeClient
     from pratique.clients.ports.inbox import Inbox
     from pratique.clients.ports.policies import PolicyEngine
@@ -122,6 +134,22 @@ class Clients:
 
         with open_builder(self.settings.builder) as builder:
             yield builder
+
+    def biller(self) -> Biller:
+        from pratique.clients.syft import Syft
+
+        return Syft(self.settings.syft)
+
+    def scanner(self) -> Scanner | None:
+        """What looks for known vulnerabilities; None where the settings name nothing."""
+        from pratique.clients.scanners import Grype, OsvScanner
+
+        scanner = self.settings.scanner
+        if scanner is None:
+            return None
+        if isinstance(scanner, GrypeScanner):
+            return Grype(scanner.program)
+        return OsvScanner(scanner.program, scanner.database)
 
     @contextmanager
     def workloads(self, environment: Environment) -> Iterator[Workloads]:

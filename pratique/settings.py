@@ -25,6 +25,7 @@ from pratique.values.people import Person, require_known_people
 from pratique.values.references import SecretText
 from pratique.values.requirements import Exceptions, Requirements
 from pratique.values.rules import USUAL_RULES, Rule
+from pratique.values.scanner import ScannerSettings
 from pratique.values.trust import Trusted
 
 DEFAULT_FILE = Path(".pratique/pratique.toml")
@@ -264,6 +265,10 @@ class Settings(BaseSettings):
     """The engine that builds images."""
     git_cache: Path = Path(".pratique/git")
     """Where repositories are mirrored."""
+    syft: str | None = None
+    """The syft that makes bills of materials, a name on the worker's PATH or a path; absent: the one that comes along."""
+    scanner: ScannerSettings | None = None
+    """What looks for known vulnerabilities in images. Absent: nothing does, and a gate that asks for a scan refuses."""
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     people: dict[Name, Person] = Field(default_factory=dict)
     """Whose word counts: who approves, makes exceptions, revokes, lifts holds."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pratique.bootstrap import clients
 from pratique.clients.ports import ImageBuild
-from pratique.values.build import BuiltImage
+from pratique.values.build import BuiltImage, PushedImage
 from pratique.values.commit import Commit
 from pratique.values.manifest import ImageSection
 from pratique.values.references import ImageReference
@@ -28,14 +29,17 @@ def build_image(commit: Commit, service: str, section: ImageSection) -> BuiltIma
 
 
 @step("push {section.name}", RETRY_REGISTRY)
-def push_image(commit: Commit, service: str, section: ImageSection, built: BuiltImage) -> ReleasedImage:
-    """The image in the registry, named by its digest."""
+def push_image(commit: Commit, service: str, section: ImageSection, built: BuiltImage) -> PushedImage:
+    """The image in the registry, named by its digest, and what is in it: listed while it is sent, from the same files."""
     repository = image_repository(service, section.name)
     with clients().builder() as builder, clients().registry() as registry, tempfile.TemporaryDirectory() as folder:
         image = builder.export(built.id, _build_of(commit, service, section), Path(folder))
-        reference = ImageReference(repository=repository, digest=registry.push_image(repository, image, tell))
-    tell(f"{section.name} is {reference}")
-    return ReleasedImage(name=section.name, reference=reference)
+        with ThreadPoolExecutor(1) as aside:
+            listed = aside.submit(clients().biller().bill, image, Path(folder))
+            reference = ImageReference(repository=repository, digest=registry.push_image(repository, image, tell))
+            bill = listed.result()
+    tell(f"{section.name} is {reference}, and {len(bill.get('components', ()))} components are in it")
+    return PushedImage(image=ReleasedImage(name=section.name, reference=reference), bill=bill)
 
 
 def _build_of(commit: Commit, service: str, section: ImageSection) -> ImageBuild:

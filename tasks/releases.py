@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pratique.bootstrap import clients
 from pratique.clients.releases import find, read, store
 from pratique.decisions.bundle import pack
+from pratique.decisions.gates import every_image_has_a_bill
 from pratique.pipeline.service import service_at
 from pratique.pipeline.verification import judge_evidence
 from pratique.values.commit import Commit
@@ -19,12 +20,12 @@ from tasks._step import step, tell
 
 @step("look for a release of the commit", RETRY_REGISTRY)
 def find_release(commit: Commit, service: str) -> StoredRelease | None:
-    """The commit's release, if it was made before and all its evidence still verifies."""
+    """The commit's release, if it was made before, all its evidence still verifies, and none of it is missing."""
     with clients().registry() as registry:
         found = find(registry, service, commit.id)
         if found is None:
             return None
-        verdict = judge_evidence(clients(), found)
+        verdict = judge_evidence(clients(), found, every_image_has_a_bill)
     if not verdict.allowed:
         tell(f"release {found.digest} of this commit is not reused but made again: {'; '.join(verdict.reasons)}")
         return None

@@ -1,6 +1,6 @@
 #!/bin/sh
 # The same real work as `pratique deliver`, with the tools' own command lines and nothing in between:
-# build, push, sign, attest; then for each environment verify, read the secret, update the stack, run, wait healthy, check.
+# build, push, sign, attest, list what is in it; then for each environment verify, read the secret, update the stack, run, wait healthy, check.
 #
 #   by_script.sh REPOSITORY SERVICE       (addresses, tokens and ports come from the environment: see measure.py)
 set -eu
@@ -20,6 +20,9 @@ JSON
 cosign sign --key hashivault://pratique --tlog-upload=false --use-signing-config=false --yes "$image@$digest" >/dev/null 2>&1
 cosign attest --key hashivault://pratique --tlog-upload=false --use-signing-config=false --yes \
     --type slsaprovenance1 --predicate "$WORK/provenance.json" "$image@$digest" >/dev/null 2>&1
+SYFT_CHECK_FOR_APP_UPDATE=false syft scan "docker:$image:$commit" --quiet --output "cyclonedx-json=$WORK/bill.json" 2>/dev/null
+cosign attest --key hashivault://pratique --tlog-upload=false --use-signing-config=false --yes \
+    --type cyclonedx --predicate "$WORK/bill.json" "$image@$digest" >/dev/null 2>&1
 
 for environment in dev staging prod; do
     # decide

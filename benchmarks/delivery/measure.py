@@ -3,7 +3,7 @@
     make bench-delivery            # or: python benchmarks/delivery/measure.py --runs 5
 
 Printed for each: wall times, the ratio pair by pair, what orchestration adds, a delivery that has nothing to do,
-and the memory of server, worker and flow run. It needs `cosign` and `aws` on the PATH (the make target brings both).
+and the memory of server, worker and flow run. It needs `cosign`, `syft` and `aws` on the PATH (the make target brings them).
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path(".pratique-bench"))
     parser.add_argument("--json", type=Path, help="write the figures there, too")
     asked = parser.parse_args()
-    missing = [tool for tool in ("cosign", "aws", "bao", "docker", "curl") if shutil.which(tool) is None]
+    missing = [tool for tool in ("cosign", "syft", "aws", "bao", "docker", "curl") if shutil.which(tool) is None]
     if missing:
         sys.exit(f"not on the PATH: {', '.join(missing)}; `make bench-delivery` brings them")
     stack = LocalStack(asked.folder, CHECKOUT)

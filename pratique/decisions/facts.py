@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from pratique.decisions.bill_of_materials import bill_of
 from pratique.decisions.evidence import Gathered
+from pratique.decisions.findings import scans_of
 from pratique.decisions.ruled import approvals_of, exceptions_of, holds_of, revocations_of
 from pratique.decisions.situation import Situation
 from pratique.decisions.windows import opening_at
@@ -87,7 +89,9 @@ def _release(situation: Situation) -> ReleaseFacts:
             id=commit.id, repository=commit.repository, author=commit.author, committed_at=seconds(commit.committed_at)
         ),
         evidence=_subject("", situation.evidence_of(stored.reference)),
-        images=tuple(_subject(image.name, situation.evidence_of(image.reference)) for image in stored.release.images),
+        images=tuple(
+            _image(image.name, situation.evidence_of(image.reference), situation.now) for image in stored.release.images
+        ),
     )
 
 
@@ -97,6 +101,24 @@ def _subject(name: str, gathered: Gathered) -> SubjectFacts:
         repository=gathered.reference.repository,
         digest=gathered.reference.digest,
         signers=_signers(gathered, gathered.reference.digest),
+    )
+
+
+def _image(name: str, gathered: Gathered, now: datetime) -> SubjectFacts:
+    bill, scans = bill_of(gathered), scans_of(gathered, now)
+    return _subject(name, gathered).model_copy(
+        update={
+            "bill": {"components": bill.model_dump(mode="json")["components"]} if bill.documents else None,
+            "scans": tuple(
+                {
+                    "scanner": scan.scanner,
+                    "finished_at": seconds(scan.finished_at),
+                    "findings": [finding.model_dump(mode="json") for finding in scan.findings],
+                }
+                for scan in scans.scans
+            ),
+            "faults": (*bill.faults, *scans.faults),
+        }
     )
 
 

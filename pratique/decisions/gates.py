@@ -9,6 +9,7 @@ A gate that finds nothing to look at says no. Everything else that is asked of a
 
 from __future__ import annotations
 
+from pratique.decisions.bill_of_materials import bill_of
 from pratique.decisions.origin import comes_from_its_repository
 from pratique.decisions.provenance_reasons import provenance_reasons, release_provenance_reasons
 from pratique.decisions.situation import Situation
@@ -64,6 +65,18 @@ def everything_is_signed(situation: Situation) -> Decision:
 def everything_has_provenance(situation: Situation) -> Decision:
     """A trusted signer states that the release, and each image of it, was made of the release's commit."""
     return all_of([_has_provenance(situation, reference) for reference in _release_and_images(situation)])
+
+
+def every_image_has_a_bill(situation: Situation) -> Decision:
+    """A trusted signer states what is in each image of the release."""
+    missing = []
+    for image in situation.stored.release.images:
+        bill = bill_of(situation.evidence_of(image.reference))
+        if not bill.documents:
+            why = f": {'; '.join(bill.faults)}" if bill.faults else ""
+            remedy = "prepare its release again from its commit"
+            missing.append(f"{image.reference} has no bill of materials by anyone trusted{why} ({remedy})")
+    return Decision(reasons=tuple(missing))
 
 
 def _release_and_images(situation: Situation) -> list[ImageReference]:

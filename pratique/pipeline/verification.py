@@ -72,8 +72,8 @@ def judge(
     return judged_of(situation, facts, clients.policies().evaluate(modules, facts), shipped_gates())
 
 
-def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
-    """Whether signatures and provenance of the release and its images verify for anyone the settings trust."""
+def judge_evidence(clients: Clients, stored: StoredRelease, *more: Gates) -> Decision:
+    """Whether signatures and provenance of the release and its images verify for anyone the settings trust; and `more`."""
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
     environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
@@ -86,7 +86,7 @@ def judge_evidence(clients: Clients, stored: StoredRelease) -> Decision:
         policy=digest_of(b""),
         now=datetime.now(UTC),
     )
-    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+    return all_of([gate(situation) for gate in (everything_is_signed, everything_has_provenance, *more)])
 
 
 def asks_for_approval(clients: Clients, environment: Environment) -> bool:

@@ -34,7 +34,7 @@ def in_push(service: Service, wires: Wires) -> Gate:
 
 
 def in_sign_image(service: Service, wires: Wires) -> Gate:
-    """The image is signed, and its provenance is about to be."""
+    """The image is signed, and its provenance and its bill of materials are about to be."""
     service.edit("serve", "set -eu", "set -eu\n# to be signed")
     gate = Gate(passing=1)
     wires.vault.before(gate, path="/transit/sign/", times=gate.requests)
@@ -44,7 +44,7 @@ def in_sign_image(service: Service, wires: Wires) -> Gate:
 def in_sign_release(service: Service, wires: Wires) -> Gate:
     """The release is stored and found by its tag, and nobody has signed it."""
     service.edit("serve", "set -eu", "set -eu\n# to be released")
-    gate = Gate(passing=2)
+    gate = Gate(passing=3)
     wires.vault.before(gate, path="/transit/sign/", times=gate.requests)
     return gate
 

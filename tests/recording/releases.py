@@ -12,6 +12,7 @@ from pratique.bootstrap import Clients
 from pratique.clients.ports import LayerFile, OciImage
 from pratique.clients.releases import store
 from pratique.clients.sigstore.gather import sign_and_attach
+from pratique.decisions.bill_of_materials import bill_statement
 from pratique.decisions.bundle import pack
 from pratique.decisions.provenance import RunDetails, image_statements, release_statements
 from pratique.pipeline.service import service_at
@@ -23,6 +24,7 @@ from pratique.values.release import Release, ReleasedImage, StoredRelease, image
 from tests.services.git import git
 
 RUN = RunDetails(builder="https://pratique.dev/builder/recorded")
+NOTHING_IN_IT = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
 
 
 def release(clients: Clients, folder: Path, service: str) -> StoredRelease:
@@ -53,8 +55,9 @@ def release(clients: Clients, folder: Path, service: str) -> StoredRelease:
             manifest=found.manifest,
         )
         stored = store(registry, made, bundle)
+    bill = bill_statement(reference, NOTHING_IN_IT, commit.committed_at)
     for about, statements in (
-        (reference, image_statements(reference, section, commit, RUN)),
+        (reference, (*image_statements(reference, section, commit, RUN), bill)),
         (stored.reference, release_statements(stored, RUN)),
     ):
         for statement in statements:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pratique.errors import Refused, Transient
+from pratique.clients.program import bounded
+from pratique.errors import Refused
 
 # What Git, curl and ssh need to reach a server and to find credentials; nothing else of the worker's environment.
 _KEPT = (
@@ -101,15 +101,9 @@ class Git:
             pass_fds=tuple(keep_open),
             start_new_session=True,
         )
-        try:
-            written, complaint = process.communicate(stdin, timeout=within.total_seconds())
-        except BaseException as error:
-            # Git starts helpers of its own; its session ends as a whole.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise Transient(f"git {arguments[0]} did not end within {within.total_seconds():.0f} s") from None
-            raise
+        # Git starts helpers of its own; its session ends as a whole.
+        with bounded(process, f"git {arguments[0]}", within) as seconds:
+            written, complaint = process.communicate(stdin, timeout=seconds)
         if process.returncode:
             raise Failed(process.returncode, complaint.decode(errors="replace"))
         return written

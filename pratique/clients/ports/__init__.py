@@ -8,11 +8,13 @@ from pratique.clients.ports.evidence import EvidenceSigner, EvidenceVerifier
 from pratique.clients.ports.ledger import Ledger
 from pratique.clients.ports.log import Log
 from pratique.clients.ports.registry import LayerFile, OciImage, Registry, StoredManifest
+from pratique.clients.ports.scanning import Biller, Scanner
 from pratique.clients.ports.secrets import Secrets, SigningKeys
 from pratique.clients.ports.source import Source
 from pratique.clients.ports.stacks import Stacks
 
 __all__ = [
+    "Biller",
     "Builder",
     "EvidenceSigner",
     "EvidenceVerifier",
@@ -22,6 +24,7 @@ __all__ = [
     "Log",
     "OciImage",
     "Registry",
+    "Scanner",
     "Secrets",
     "SigningKeys",
     "Source",

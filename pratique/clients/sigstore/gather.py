@@ -102,11 +102,33 @@ def sign_and_attach(
 ) -> Attached:
     """The statement, signed and attached to `digest`; nothing is done where an equal one by a trusted signer is there."""
     reference = ImageReference(repository=repository, digest=digest)
-    if not statement.speaks_of(digest):
+    (attached,) = sign_and_attach_all(
+        registry, signer, reference, [statement], created=created, verifier=verifier, trusted=trusted
+    )
+    return attached
+
+
+def sign_and_attach_all(
+    registry: Registry,
+    signer: EvidenceSigner,
+    reference: ImageReference,
+    statements: Sequence[Statement],
+    *,
+    created: datetime,
+    verifier: EvidenceVerifier,
+    trusted: Sequence[Trusted],
+) -> tuple[Attached, ...]:
+    """As `sign_and_attach`, for several statements about one digest, in their order: what is there is gathered once."""
+    if not all(statement.speaks_of(reference.digest) for statement in statements):
         raise Refused(f"a statement that does not speak of {reference} is not attached to it")
-    for found in gather_one(registry, verifier, reference, trusted).verified:
-        if found.statement.payload() == statement.payload():
-            return Attached(bundle=found.bundle, reason=f"{reference} holds this {statement.predicate_type} already")
-    bundle = signer.sign(statement)
-    registry.attach(repository, digest, bundle, statement.predicate_type, created)
-    return Attached(bundle=digest_of(bundle))
+    verified = gather_one(registry, verifier, reference, trusted).verified
+    held = {found.statement.payload(): found.bundle for found in verified}
+    attached: list[Attached] = []
+    for statement in statements:
+        if (there := held.get(statement.payload())) is not None:
+            attached.append(Attached(bundle=there, reason=f"{reference} holds this {statement.predicate_type} already"))
+            continue
+        bundle = signer.sign(statement)
+        registry.attach(reference.repository, reference.digest, bundle, statement.predicate_type, created)
+        attached.append(Attached(bundle=digest_of(bundle)))
+    return tuple(attached)

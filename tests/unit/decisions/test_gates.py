@@ -13,12 +13,15 @@ import pytest
 
 from pratique.clients.policy_files import shipped_gates, shipped_modules
 from pratique.clients.rego import RegoPolicies
+from pratique.decisions.bill_of_materials import bill_statement
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.facts import facts_of
+from pratique.decisions.gates import every_image_has_a_bill
 from pratique.decisions.judging import judged_of
 from pratique.decisions.provenance import RunDetails, image_provenance, release_provenance, signature_statement
 from pratique.decisions.situation import Situation
 from pratique.errors import Refused, Waiting
+from pratique.values.bill import BILL_PREDICATE
 from pratique.values.decision import Decision, Wait, all_of
 from pratique.values.digest import digest_of
 from pratique.values.environment import environment_of
@@ -35,6 +38,7 @@ CASES = json.loads((Path(__file__).parents[2] / "cases" / "gates.json").read_tex
 STORED = stored_release()
 REFERENCES = {"release": STORED.reference, **{image.name: image.reference for image in STORED.release.images}}
 RUN = RunDetails(builder="https://example.test/builder")
+NOTHING_IN_IT = {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}
 
 
 def provenance_of(name: str, **changed: str) -> Statement:
@@ -62,6 +66,9 @@ STATEMENTS: dict[str, Callable[[str], Statement]] = {
     "provenance of another repository": lambda name: provenance_of(name, repository="https://evil.test/hello.git"),
     "malformed provenance": lambda name: other_statement(name, PROVENANCE_PREDICATE),
     "attestation": lambda name: other_statement(name, "https://example.test/scan"),
+    "bill": lambda name: bill_statement(REFERENCES[name], NOTHING_IN_IT, COMMIT.committed_at),
+    "bill of job": lambda _: bill_statement(REFERENCES["job"], NOTHING_IN_IT, COMMIT.committed_at),
+    "malformed bill": lambda name: other_statement(name, BILL_PREDICATE),
 }
 """The words of the cases for what a trusted signer has attached."""
 
@@ -213,3 +220,17 @@ def test_evidence_that_belongs_to_another_repository_does_not_count() -> None:
     )
     assert decide(good).allowed
     assert not decide(good.model_copy(update={"evidence": moved})).allowed
+
+
+@pytest.mark.parametrize(
+    ("attached", "why"),
+    [
+        ([], "web@sha256:[0-9a-f]+ has no bill of materials by anyone trusted [(]prepare"),
+        (["bill of job"], "by anyone trusted: bill of materials .* it speaks of something else"),
+        (["malformed bill"], "by anyone trusted: bill of materials .* it is no CycloneDX document"),
+    ],
+)
+def test_a_release_is_whole_where_each_image_has_a_bill_that_can_be_read(attached: list[str], why: str) -> None:
+    assert every_image_has_a_bill(situation({"web": ["bill"], "job": ["bill", "malformed bill"]})).allowed
+    (reason,) = every_image_has_a_bill(situation({"web": attached, "job": ["bill"]})).reasons
+    assert re.search(why, reason)
