@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from pratique.bootstrap import Clients
@@ -72,7 +73,7 @@ def judge(
     return judged_of(situation, facts, clients.policies().evaluate(modules, facts), shipped_gates())
 
 
-def judge_evidence(clients: Clients, stored: StoredRelease, *more: Gates) -> Decision:
+def judge_evidence(clients: Clients, stored: StoredRelease, *more: Callable[[Situation], Decision]) -> Decision:
     """Whether signatures and provenance of the release and its images verify for anyone the settings trust; and `more`."""
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
