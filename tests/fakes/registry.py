@@ -39,11 +39,11 @@ class FakeRegistry:
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
-        for content in (config, *(content for _, content in layers)):
+        for content in (documents.EMPTY if config is None else config, *(content for _, content in layers)):
             self._put(repository, content)
         return self._store(repository, documents.artifact_manifest(artifact_type, config, layers, annotations))
 

@@ -10,7 +10,7 @@ import yaml
 
 from pratique.bootstrap import Clients
 from pratique.clients.ports import LayerFile, OciImage
-from pratique.clients.releases import store
+from pratique.clients.releases import store, store_infrastructure
 from pratique.clients.sigstore.gather import sign_and_attach
 from pratique.decisions.bundle import pack
 from pratique.decisions.provenance import RunDetails, image_statements, release_statements
@@ -44,15 +44,14 @@ def release(clients: Clients, folder: Path, service: str) -> StoredRelease:
         reference = ImageReference(
             repository=repository, digest=registry.push_image(repository, _image(Path(place), commit), print)
         )
-        bundle = pack(found.files)
         made = Release(
             service=service,
             commit=commit,
             images=(ReleasedImage(name=section.name, reference=reference),),
-            infrastructure=digest_of(bundle),
+            infrastructure=store_infrastructure(registry, service, pack(found.files)),
             manifest=found.manifest,
         )
-        stored = store(registry, made, bundle)
+        stored = store(registry, made)
     for about, statements in (
         (reference, image_statements(reference, section, commit, RUN)),
         (stored.reference, release_statements(stored, RUN)),

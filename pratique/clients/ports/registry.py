@@ -48,11 +48,14 @@ class Registry(Protocol):
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
-        """The digest of a pushed artifact manifest, `config` being of `artifact_type`, `layers` of (media type, content)."""
+        """The digest of a pushed artifact manifest, `config` being of `artifact_type`, `layers` of (media type, content).
+
+        None is the empty config, which an artifact has whose content is in its layers.
+        """
         ...
 
     def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:

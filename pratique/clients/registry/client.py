@@ -52,7 +52,7 @@ class OciRegistry:
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
@@ -60,7 +60,8 @@ class OciRegistry:
         require_repository(repository)
         manifest = documents.artifact_manifest(artifact_type, config, layers, annotations)
         if not self._has(repository, digest_of(manifest)):
-            in_parallel(lambda content: self._push_bytes(repository, content), {config, *(content for _, content in layers)})
+            contents = {documents.EMPTY if config is None else config, *(content for _, content in layers)}
+            in_parallel(lambda content: self._push_bytes(repository, content), contents)
             self._push_manifest(repository, manifest)
         return digest_of(manifest)
 
