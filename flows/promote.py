@@ -7,6 +7,7 @@ from prefect import flow
 from flows.establish import establish
 from pratique.values.environment import environment_of
 from tasks._outcome import told
+from tasks.copies import copy_to
 from tasks.environments import look
 from tasks.evidence import decide, still_open
 from tasks.grants import sign_grant
@@ -41,6 +42,7 @@ async def promote(
             before = await look(place)
             changes = await plan(stored, place)
             await report_plan(stored, place, changes)
+            await copy_to(place, stored, before)
             if changes.is_empty and before is not None and before.stored == stored:
                 return await keep(passage, before, changes)
             await require_secrets(place)

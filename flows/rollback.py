@@ -7,6 +7,7 @@ from prefect import flow
 from flows.establish import establish
 from pratique.values.environment import environment_of
 from tasks._outcome import told
+from tasks.copies import copy_to
 from tasks.environments import choose_earlier, look
 from tasks.evidence import decide_rollback
 from tasks.grants import sign_grant
@@ -41,6 +42,7 @@ async def rollback(
             before = await look(place)
             changes = await plan(stored, place)
             await report_plan(stored, place, changes)
+            await copy_to(place, stored, before)
             await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
                 there = await establish(stored, place, passage.lease.fence)

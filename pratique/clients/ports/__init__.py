@@ -7,13 +7,14 @@ from pratique.clients.ports.engine import Builder, ImageBuild, Workloads
 from pratique.clients.ports.evidence import EvidenceSigner, EvidenceVerifier
 from pratique.clients.ports.ledger import Ledger
 from pratique.clients.ports.log import Log
-from pratique.clients.ports.registry import LayerFile, OciImage, Registry, StoredManifest
+from pratique.clients.ports.registry import Copied, LayerFile, OciImage, Registry, StoredManifest
 from pratique.clients.ports.secrets import Secrets, SigningKeys
 from pratique.clients.ports.source import Source
 from pratique.clients.ports.stacks import Stacks
 
 __all__ = [
     "Builder",
+    "Copied",
     "EvidenceSigner",
     "EvidenceVerifier",
     "ImageBuild",
