@@ -7,10 +7,9 @@ way; what the target holds already is skipped, so that a copy which broke goes o
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import NamedTuple
 
-from pratique.clients.ports import Copied
+from pratique.clients.ports import Copied, StoredManifest
 from pratique.clients.registry.blobs import BlobContent, Blobs
 from pratique.clients.registry.documents import Descriptor, Document, Pointer, descriptor, read_document
 from pratique.clients.registry.manifests import Manifests
@@ -45,8 +44,11 @@ class Copying:
             self._target.blobs.abandon(*opened)
         return opened is None
 
-    def copy(self, source: str, digest: Digest, target: str, depth: int = 0) -> Copied:
+    def copy(self, source: str, digest: Digest, target: str) -> Copied:
         """The manifest, what it consists of, and what refers to it, in `target` too; what is there already is left alone."""
+        return self._copy(source, digest, target, 0)[0]
+
+    def _copy(self, source: str, digest: Digest, target: str, depth: int) -> tuple[Copied, StoredManifest]:
         if depth > _DEEPEST:
             raise Refused(f"{source}@{digest}: manifests are nested more than {_DEEPEST} deep: not copied")
         stored = self._source.manifests.get(source, digest)
@@ -56,25 +58,22 @@ class Copying:
         copied = Copied()
         if self._target.manifests.digest(target, digest) is None:
             for part in document.manifests:
-                copied += self.copy(source, part.digest, target, depth + 1)
+                copied += self._copy(source, part.digest, target, depth + 1)[0]
             copied = sum(in_parallel(lambda blob: self._copy_blob(source, blob, target), _blobs_of(document)), copied)
             self._target.manifests.put(target, digest, stored.content, stored.media_type)
             copied += Copied(manifests=1)
-        return copied + self._copy_referrers(source, digest, target, depth)
+        return copied + self._copy_referrers(source, digest, target, depth), stored
 
     def _copy_referrers(self, source: str, digest: Digest, target: str, depth: int) -> Copied:
         copied, entries = Copied(), list[Descriptor]()
         for referrer in self._source.referrers.of(source, digest):
-            copied += self.copy(source, referrer.digest, target, depth + 1)
-            entries += self._entry_of(target, referrer.digest)
+            brought, stored = self._copy(source, referrer.digest, target, depth + 1)
+            copied += brought
+            entries.append(descriptor(stored.media_type, stored.content, **_kind(stored.content)))
         if entries:
             with self._target.referrers.turn(target):
                 self._target.referrers.add(target, digest, *entries)
         return copied
-
-    def _entry_of(self, target: str, referrer: Digest) -> Sequence[Descriptor]:
-        found = self._target.manifests.get(target, referrer)
-        return [descriptor(found.media_type, found.content, **_kind(found.content))] if found else []
 
     def _copy_blob(self, source: str, blob: Pointer, target: str) -> Copied:
         content = BlobContent(self._source.blobs, source, blob.digest)
