@@ -12,6 +12,7 @@ import pytest
 
 from pratique.bootstrap import Clients
 from pratique.clients import releases
+from pratique.clients.engine import workloads
 from pratique.clients.ports import Copied, Registry
 from pratique.errors import Refused
 from pratique.pipeline.copies import copy_release
@@ -43,7 +44,8 @@ class InMemory(Clients):
 
 def in_memory(**prod: Any) -> InMemory:
     login = {"login": {"method": "token", "token_file": "/nowhere"}}
-    return InMemory(Settings.model_validate({"vault": login, "environments": {"prod": prod}}))
+    registry = {"address": "shared.example.test"}
+    return InMemory(Settings.model_validate({"vault": login, "registry": registry, "environments": {"prod": prod}}))
 
 
 def released(clients: InMemory, subject: str = "") -> StoredRelease:
@@ -133,3 +135,26 @@ async def test_what_the_environment_would_go_back_to_is_copied_as_well(
     await copies.copy_to(PROD, new, Standing(promotion=a_promotion(), stored=new))
     await copies.copy_to(PROD, new, None)
     assert copied == ["new to prod", "old to prod", "new to prod", "new to prod"]
+
+
+@pytest.mark.parametrize(
+    ("prod", "address"),
+    [
+        ({}, "shared.example.test"),
+        ({"repository": "prod/{repository}"}, "shared.example.test"),
+        (OWN, "own.example.test"),
+        ({**OWN, "targets": {"docker": {"registry": "as-the-host-sees-it:5000"}}}, "as-the-host-sees-it:5000"),
+    ],
+)
+def test_the_target_pulls_from_the_environments_own_registry_at_the_address_that_its_host_sees(
+    monkeypatch: pytest.MonkeyPatch, prod: dict[str, Any], address: str
+) -> None:
+    @contextmanager
+    def connect(*_: object) -> Iterator[None]:
+        yield
+
+    monkeypatch.setattr(workloads, "connect", connect)
+    pulled_from: list[str] = []
+    monkeypatch.setattr(workloads, "DockerWorkloads", lambda _engine, _target, registry, **_: pulled_from.append(registry))
+    with in_memory(**prod).workloads(PROD):
+        assert pulled_from == [address]
