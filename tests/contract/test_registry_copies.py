@@ -68,13 +68,13 @@ def paired(request: pytest.FixtureRequest, kinds: tuple[str, str], folder: Path)
     config = canonical_json({"architecture": "amd64", "os": "linux", "made": os.urandom(8).hex()})
     repository = f"copies/t{abs(hash(request.node.nodeid)):x}"
     with ExitStack() as stack:
-        proxies = [stack.enter_context(FaultProxy(f"http://{one.address}")) for one in real]
+        near, far = proxies = [stack.enter_context(FaultProxy(f"http://{one.address}")) for one in real]
         source, target = (
             stack.enter_context(open_registry(RegistrySettings(address=proxy.address, plain_http=True), one.credentials))
             for one, proxy in zip(real, proxies, strict=True)
         )
         image = source.push_image(repository, OciImage(config=config, layers=layers, annotations={}), lambda _: None)
-        yield Pair(source, target, *proxies, real[0], repository, layers, image)
+        yield Pair(source, target, near, far, real[0], repository, layers, image)
 
 
 def layer_of(folder: Path, content: bytes) -> LayerFile:
