@@ -8,6 +8,7 @@ from flows.establish import establish
 from pratique.values.environment import environment_of
 from tasks._outcome import told
 from tasks.approvals import admitted, confirm
+from tasks.copies import copy_to
 from tasks.environments import look
 from tasks.grants import sign_grant
 from tasks.infrastructure import foresee, plan
@@ -42,6 +43,7 @@ async def promote(
             changes = await plan(stored, place)
             await report_plan(stored, place, changes)
             verdict = await confirm(passage, changes, approved)
+            await copy_to(place, stored, before)
             if changes.is_empty and before is not None and before.stored == stored:
                 return await keep(passage, before, changes, verdict)
             await require_secrets(place)

@@ -8,6 +8,7 @@ from flows.establish import establish
 from pratique.values.environment import environment_of
 from tasks._outcome import told
 from tasks.approvals import decide_rollback
+from tasks.copies import copy_to
 from tasks.environments import choose_earlier, look
 from tasks.grants import sign_grant
 from tasks.infrastructure import foresee_rollback, plan
@@ -42,6 +43,7 @@ async def rollback(
             before = await look(place)
             changes = await plan(stored, place)
             await report_plan(stored, place, changes)
+            await copy_to(place, stored, before)
             await require_secrets(place)
             async with falling_back(passage, to=before, by=establish):
                 there = await establish(stored, place, passage.lease.fence)

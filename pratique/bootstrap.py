@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pratique.errors import Refused
-from pratique.settings import EnvironmentSettings, KeylessSigning, Settings, load_settings
+from pratique.settings import EnvironmentSettings, KeylessSigning, RegistrySettings, Settings, load_settings
 from pratique.values.environment import Environment
 from pratique.values.event import Forge
 from pratique.values.people import People
@@ -93,10 +93,12 @@ class Clients:
             return vault.read_all(references)
 
     @contextmanager
-    def registry(self) -> Iterator[Registry]:
+    def registry(self, settings: RegistrySettings | None = None) -> Iterator[Registry]:
+        """The registry that everybody uses, or the one of those settings."""
         from pratique.clients.registry import open_registry
 
-        with open_registry(self.settings.registry, self._registry_credentials()) as registry:
+        chosen = settings or self.settings.registry
+        with open_registry(chosen, self._credentials_of(chosen)) as registry:
             yield registry
 
     @contextmanager
@@ -155,10 +157,11 @@ class Clients:
     def workloads(self, environment: Environment) -> Iterator[Workloads]:
         from pratique.clients.engine import open_workloads
 
-        target = self.place(environment.name).targets.get(environment.target)
+        place = self.place(environment.name)
+        target, registry = place.targets.get(environment.target), place.registry or self.settings.registry
         if target is None:
             raise Refused(f"environment {environment.name} has no target {environment.target!r} in the settings")
-        with open_workloads(target, self.settings.registry, credentials=self._registry_credentials()) as workloads:
+        with open_workloads(target, registry, credentials=self._credentials_of(registry)) as workloads:
             yield workloads
 
     @contextmanager
@@ -198,10 +201,9 @@ class Clients:
         with open_forge(kind, settings, token) as forge:
             yield forge
 
-    def _registry_credentials(self) -> Credentials | None:
+    def _credentials_of(self, registry: RegistrySettings) -> Credentials | None:
         from pratique.clients.registry import Credentials
 
-        registry = self.settings.registry
         if registry.username is None or registry.password is None:
             return None
         return Credentials(**self.read_secrets({"username": registry.username, "password": registry.password}))

@@ -23,6 +23,7 @@ from pratique.values.event import Forge
 from pratique.values.names import Name
 from pratique.values.people import Person, require_known_people
 from pratique.values.references import SecretText
+from pratique.values.relocation import SAME, RepositoryPattern
 from pratique.values.requirements import Exceptions, Requirements
 from pratique.values.rules import USUAL_RULES, Rule
 from pratique.values.scanner import ScannerSettings
@@ -158,10 +159,19 @@ class EnvironmentSettings(Value):
     """Who may let a gate be passed over here; absent: nobody."""
     deployment: str = "promote/pratique"
     """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
+    repository: RepositoryPattern = SAME
+    """Where the environment keeps copies, such as `prod/{repository}`; unchanged: none, unless in its own `registry`."""
+    registry: RegistrySettings | None = None
+    """The environment's own registry, for those copies; absent: they are in the one that everybody uses."""
     previewed: bool = True
     """Plan pull requests here: their templates are looked at with the credentials that this environment's settings name."""
     aws: AwsSettings = AwsSettings()
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
+
+    @property
+    def keeps_copies(self) -> bool:
+        """Whether releases are copied before they come in, and pulled from there."""
+        return self.registry is not None or self.repository != SAME
 
     @property
     def rollback_deployment(self) -> str:

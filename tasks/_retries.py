@@ -73,6 +73,8 @@ RETRY_BUILD = RetryPolicy(first_delay=2, attempts=3, within=timedelta(minutes=30
 RETRY_REGISTRY = RetryPolicy(first_delay=0.5, attempts=6, within=timedelta(minutes=2))
 RETRY_SIGNING = RetryPolicy(first_delay=0.5, attempts=6, within=timedelta(minutes=2))
 RETRY_SCANNING = RetryPolicy(first_delay=2, attempts=4, within=timedelta(minutes=15))
+RETRY_COPY = RetryPolicy(first_delay=0.5, attempts=6, within=timedelta(minutes=30))
+# As long as a build: a copy that breaks goes on with what is missing.
 RETRY_INFRASTRUCTURE = RetryPolicy(first_delay=2, attempts=5, within=timedelta(minutes=30))
 RETRY_WORKLOAD = RetryPolicy(first_delay=1, attempts=5, within=timedelta(minutes=5))
 RETRY_LEDGER = RetryPolicy(first_delay=0.2, attempts=8, within=timedelta(minutes=1))

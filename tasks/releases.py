@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pratique.bootstrap import clients
-from pratique.clients.releases import find, read, store
+from pratique.clients.releases import find, read, store, store_infrastructure
 from pratique.decisions.bundle import pack
 from pratique.decisions.gates import every_image_has_a_bill
 from pratique.pipeline.service import service_at
 from pratique.pipeline.verification import judge_evidence
 from pratique.values.commit import Commit
-from pratique.values.digest import digest_of
 from pratique.values.manifest import Manifest
 from pratique.values.release import Release, ReleasedImage, StoredRelease
 from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
@@ -35,13 +34,14 @@ def find_release(commit: Commit, service: str) -> StoredRelease | None:
 
 @step("store the release", RETRY_REGISTRY)
 def store_release(commit: Commit, manifest: Manifest, images: Sequence[ReleasedImage]) -> StoredRelease:
-    """The release, stored as one artifact: the images by digest and the infrastructure bundle of the commit."""
+    """The release, stored as one artifact that names by digest its images and the infrastructure bundle of the commit."""
     bundle = pack(service_at(clients(), commit).files)
-    release = Release(
-        service=manifest.service, commit=commit, images=tuple(images), infrastructure=digest_of(bundle), manifest=manifest
-    )
     with clients().registry() as registry:
-        return store(registry, release, bundle)
+        infrastructure = store_infrastructure(registry, manifest.service, bundle)
+        release = Release(
+            service=manifest.service, commit=commit, images=tuple(images), infrastructure=infrastructure, manifest=manifest
+        )
+        return store(registry, release)
 
 
 @step("read the release", RETRY_REGISTRY)

@@ -25,7 +25,7 @@ def require_secrets(environment: Environment) -> None:
 @step("deploy to {environment.name}", RETRY_WORKLOAD)
 def deploy(stored: StoredRelease, environment: Environment, outputs: Mapping[str, Mapping[str, str]], fence: int) -> str:
     """The address at which the release serves, traffic switched to it."""
-    desired = desired_workload(environment, stored, outputs)
+    desired = desired_workload(environment, stored, outputs, clients().place(environment.name).repository)
     secrets = clients().read_secrets(environment.workload.secrets)
     with clients().workloads(environment) as workloads:
         return workloads.deploy(desired, secrets, fence, tell).address

@@ -20,7 +20,7 @@ def validate(
     *,
     as_json: Json = False,
 ) -> None:
-    """Check pratique.yaml and its infrastructure modules; errors name file, line and remedy."""
+    """Check pratique.yaml, its infrastructure modules and its policies; errors name file, line and remedy."""
     from pratique.decisions.manifest_reading import read_manifest
 
     file = folder / MANIFEST_FILE if folder.is_dir() else folder
@@ -29,7 +29,7 @@ def validate(
     except OSError as error:
         raise Invalid(str(file), f"cannot be read: {error.strerror}", "name the folder of a service") from None
     manifest = read_manifest(text, str(file))
-    _check_modules(manifest, file)
+    _check_folders(manifest, file)
     order = manifest.generations
     if as_json:
         images = [image.name for image in manifest.images]
@@ -46,9 +46,12 @@ def schema() -> None:
     typer.echo(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
 
 
-def _check_modules(manifest: Manifest, file: Path) -> None:
-    from pratique.decisions.modules import module_folders, require_modules
+def _check_folders(manifest: Manifest, file: Path) -> None:
+    from pratique.decisions.bundled_policies import policies_of
+    from pratique.decisions.modules import bundle_folders, require_modules
 
     root = file.parent
-    found = (path for folder in module_folders(manifest) for path in sorted((root / folder).rglob("*")) if path.is_file())
-    require_modules({path.relative_to(root).as_posix(): path.read_bytes() for path in found}, manifest)
+    found = (path for folder in bundle_folders(manifest) for path in sorted((root / folder).rglob("*")) if path.is_file())
+    files = {path.relative_to(root).as_posix(): path.read_bytes() for path in found}
+    require_modules(files, manifest)
+    policies_of(files, manifest)

@@ -9,6 +9,7 @@ from pratique.decisions.stack_values import resolve
 from pratique.values.environment import Environment
 from pratique.values.manifest import StackSection
 from pratique.values.release import StoredRelease
+from pratique.values.relocation import RepositoryPattern, relocated
 from pratique.values.stack import DesiredStack
 from pratique.values.workload import DesiredWorkload
 
@@ -29,14 +30,19 @@ def desired_stack(environment: Environment, section: StackSection, files: Mappin
     )
 
 
-def desired_workload(environment: Environment, stored: StoredRelease, outputs: Outputs) -> DesiredWorkload:
-    """The workload, stack outputs filled in; refused where it names an output that no stack gives."""
+def desired_workload(
+    environment: Environment, stored: StoredRelease, outputs: Outputs, repository: RepositoryPattern
+) -> DesiredWorkload:
+    """The workload, stack outputs filled in; refused where it names an output that no stack gives.
+
+    Its image is pulled from where the environment keeps its copies, which `repository` says.
+    """
     variables = resolve(environment.workload.variables, outputs)
     return DesiredWorkload(
         service=environment.service,
         environment=environment.name,
         release=stored.digest,
         commit=stored.release.commit.id,
-        image=stored.release.image(environment.workload.image),
+        image=relocated(stored.release.image(environment.workload.image), repository),
         section=environment.workload.model_copy(update={"variables": variables}),
     )

@@ -11,6 +11,7 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
+from pratique.decisions.bundled_policies import is_policy, policies_of
 from pratique.decisions.manifest_reading import read_as
 from pratique.decisions.stack_template import read_template
 from pratique.errors import Invalid, Problem
@@ -42,18 +43,26 @@ def module_folders(manifest: Manifest) -> tuple[str, ...]:
     return tuple(dict.fromkeys(section.module for section in manifest.infrastructure))
 
 
+def bundle_folders(manifest: Manifest) -> tuple[str, ...]:
+    """Every folder that holds something of the infrastructure bundle: those of the modules, and that of the policies."""
+    return tuple(dict.fromkeys([*module_folders(manifest), *([manifest.policies] if manifest.policies else [])]))
+
+
 def select_files(files: Files, manifest: Manifest) -> dict[str, bytes]:
-    """Those of a commit's files that belong into the infrastructure bundle: `pratique.yaml` and every module's."""
+    """Those of a commit's files that belong into the infrastructure bundle: `pratique.yaml`, every module's, the policies."""
     selected = {
         path: content
         for path, content in sorted(files.items())
-        if path == MANIFEST_FILE or any(_is_below(path, folder) for folder in module_folders(manifest))
+        if path == MANIFEST_FILE
+        or is_policy(path, manifest)
+        or any(_is_below(path, folder) for folder in module_folders(manifest))
     }
     if MANIFEST_FILE not in selected:
         raise Invalid(MANIFEST_FILE, "there is no such file at the root of the repository", "docs/manifest.md shows one")
     for section in manifest.infrastructure:
         if not any(_is_below(path, section.module) for path in files):
             raise Invalid(_place(section), f"there is no folder {section.module}", "name the folder that holds module.yaml")
+    policies_of(selected, manifest)
     return selected
 
 

@@ -33,7 +33,7 @@ def release_report(stored: StoredRelease, registry: str) -> str:
         f"| Repository | {escaped(commit.repository)} |",
         f"| Author | {escaped(commit.author)} |",
         f"| Committed | {commit.committed_at.isoformat()} |",
-        f"| Infrastructure | `{release.infrastructure}` |",
+        f"| Infrastructure | `{registry}/{stored.infrastructure}` |",
         *(f"| Image {image.name} | `{registry}/{image.reference}` |" for image in release.images),
         "",
         f"Verify it: `pratique verify {release.service} --release {stored.digest}`",

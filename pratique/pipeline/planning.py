@@ -40,7 +40,7 @@ def plan_changes(clients: Clients, stored: StoredRelease, environment: Environme
     with clients.workloads(environment) as workloads:
         running = workloads.look(environment.service, environment.name)
     try:
-        wanted = desired_workload(environment, stored, outputs)
+        wanted = desired_workload(environment, stored, outputs, clients.place(environment.name).repository)
     except Refused:
         # An output may be missing because its stack is still to be made; where no stack changes, it is missing for good.
         if not any(plan.changes for plan in plans):

@@ -61,6 +61,8 @@ class Manifest(Value):
     """The images that are built from each commit."""
     infrastructure: tuple[StackSection, ...] = Field(default=(), max_length=64)
     """Stacks, applied in this order."""
+    policies: RelativePath | None = None
+    """The folder of the service's own policies: every `*.rego` below it, tests included, is part of the release."""
     workload: WorkloadSection
     checks: tuple[Check, ...] = Field(min_length=1, max_length=64)
     """What must hold after something changed; at least one, because nothing measured is nothing known."""

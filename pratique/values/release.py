@@ -13,11 +13,14 @@ from pratique.values.manifest import Manifest
 from pratique.values.names import Name
 from pratique.values.references import ImageReference
 
-RELEASE_TYPE = "application/vnd.pratique.release.v1+json"
+RELEASE_TYPE = "application/vnd.pratique.release.v2+json"
 """Artifact type and config media type of a release in an OCI registry."""
 
+OUTDATED_TYPES = ("application/vnd.pratique.release.v1+json",)
+"""Those of releases that are not read any more: version 1 carried its infrastructure bundle as a layer of its own."""
+
 INFRASTRUCTURE_TYPE = "application/vnd.pratique.infrastructure.v1.tar+gzip"
-"""Media type of its one layer: the infrastructure bundle (`pratique.yaml` and every module folder)."""
+"""Artifact type of an infrastructure bundle, and media type of its one layer: `pratique.yaml`, modules and policies."""
 
 
 class ReleasedImage(Value):
@@ -33,12 +36,12 @@ class Release(Value):
     Its own digest is not a field: it is the digest of the OCI manifest that stores it (`StoredRelease`).
     """
 
-    format: Literal["pratique.release/v1"] = "pratique.release/v1"
+    format: Literal["pratique.release/v2"] = "pratique.release/v2"
     service: Name
     commit: Commit
     images: tuple[ReleasedImage, ...] = Field(min_length=1)
     infrastructure: Digest
-    """The infrastructure bundle: a gzipped tar archive, the same bytes for the same commit."""
+    """The manifest of the infrastructure bundle, an artifact of its own in `infrastructure_repository`."""
     manifest: Manifest
 
     def image(self, name: str) -> ImageReference:
@@ -57,6 +60,11 @@ class StoredRelease(Value):
         return ImageReference(repository=release_repository(self.release.service), digest=self.digest)
 
     @property
+    def infrastructure(self) -> ImageReference:
+        """Where its infrastructure bundle is: the repository follows from the service, so that none can name another's."""
+        return ImageReference(repository=infrastructure_repository(self.release.service), digest=self.release.infrastructure)
+
+    @property
     def label(self) -> str:
         """Service, commit and digest, short enough for a run's name."""
         return f"{self.release.service} {self.release.commit.short} ({self.digest[7:19]})"
@@ -65,6 +73,11 @@ class StoredRelease(Value):
 def release_repository(service: str) -> str:
     """The repository of the registry that holds a service's releases."""
     return f"{service}/releases"
+
+
+def infrastructure_repository(service: str) -> str:
+    """The repository of the registry that holds a service's infrastructure bundles."""
+    return f"{service}/infrastructure"
 
 
 def image_repository(service: str, image: str) -> str:

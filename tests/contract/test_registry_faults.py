@@ -16,7 +16,7 @@ from pratique.clients.registry.documents import MANIFEST_TYPE
 from pratique.errors import Refused, Transient
 from pratique.settings import RegistrySettings
 from pratique.values.digest import digest_of
-from tests.services.fault_proxy import FaultProxy
+from tests.services.fault_proxy import FaultProxy, strike_each_request_of
 from tests.services.registry import RealRegistry
 
 KIND = "application/vnd.example.faults"
@@ -73,21 +73,7 @@ def test_what_may_pass_is_transient_each_time_and_asked_once_each_time(
 def test_a_fault_at_any_request_of_an_operation_is_transient(
     registry: OciRegistry, proxy: FaultProxy, subject: str, ask: Callable[[OciRegistry, str], object], status: int
 ) -> None:
-    passed = 0
-    while True:
-        # Let one request more through each time, until the operation succeeds before the fault strikes.
-        proxy.delay(0, times=passed)
-        fault = proxy.drop() if status == 0 else proxy.answer(status)
-        try:
-            ask(registry, subject)
-        except Transient:
-            passed += 1
-        else:
-            break
-        finally:
-            proxy.heal()
-    assert fault.struck == 0
-    assert passed >= 1
+    assert strike_each_request_of(lambda: ask(registry, subject), proxy, status) >= 1
 
 
 @pytest.mark.parametrize("status", [401, 403])

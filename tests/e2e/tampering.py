@@ -26,7 +26,7 @@ from pratique.values.digest import Digest, canonical_json, hex_of
 from pratique.values.evidence import Statement
 from pratique.values.grant import GRANT_PREDICATE
 from pratique.values.references import ImageReference
-from pratique.values.release import INFRASTRUCTURE_TYPE, RELEASE_TYPE, Release, ReleasedImage, StoredRelease
+from pratique.values.release import RELEASE_TYPE, Release, ReleasedImage, StoredRelease
 
 RUN = RunDetails(builder="https://example.test/builder")
 
@@ -82,6 +82,14 @@ class Intruder:
         assert document.config is not None
         return document.config.digest
 
+    def layer_of(self, reference: ImageReference) -> Digest:
+        """The first blob of its content."""
+        with self.clients.registry() as registry:
+            stored = registry.manifest(reference.repository, reference.digest)
+        document = documents.read_document(stored.content) if stored else None
+        assert document is not None
+        return document.layers[0].digest
+
     @contextmanager
     def holding(self, reference: ImageReference, bundles: Sequence[bytes]) -> Iterator[None]:
         """Within it these bundles, and no others, are attached to the image or release."""
@@ -123,20 +131,21 @@ class Intruder:
 
     # Releases and images that no pipeline made.
 
-    def forge_release(self, bundle: bytes | None = None, **changes: Any) -> StoredRelease:
+    def forge_release(self, **changes: Any) -> StoredRelease:
         """A release that differs in the fields given, and in its digest even where none is; nothing signs it yet."""
         release = Release.model_validate({**self.stored.release.model_dump(), **changes})
         config = canonical_json(release.model_dump(mode="json", by_alias=True))
         with self.clients.registry() as registry:
-            layer = bundle or registry.blob(self.release.repository, release.infrastructure)
+            layers = [(documents.EMPTY_TYPE, documents.EMPTY)]
             note = {"example.test/forged": uuid.uuid4().hex}
-            digest = registry.push_artifact(self.release.repository, RELEASE_TYPE, config, [(INFRASTRUCTURE_TYPE, layer)], note)
+            digest = registry.push_artifact(self.release.repository, RELEASE_TYPE, config, layers, note)
         return StoredRelease(digest=digest, release=release)
 
-    def sign_release(self, stored: StoredRelease) -> StoredRelease:
-        """The release, with evidence by the pipeline's own key."""
+    def sign_release(self, stored: StoredRelease, *, as_if: Release | None = None) -> StoredRelease:
+        """The release, with evidence by the pipeline's own key; its provenance that of another one, where that is given."""
+        said = StoredRelease(digest=stored.digest, release=as_if or stored.release)
         with self.clients.registry() as registry:
-            for bundle in self.with_our_key(*release_statements(stored, RUN)):
+            for bundle in self.with_our_key(*release_statements(said, RUN)):
                 registry.attach(self.release.repository, stored.digest, bundle, "ours", stored.release.commit.committed_at)
         return stored
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from docker import DockerClient
 
+from pratique.clients.releases import infrastructure, store_infrastructure
 from pratique.clients.sigstore import KeyEvidenceSigner
 from pratique.clients.sigstore.bundle import KeyEnvelope, read_bundle, write_key_bundle
 from pratique.clients.vault import open_vault
@@ -252,14 +253,16 @@ def test_a_release_whose_grant_was_tampered_with_goes_no_further(
 
 
 @pytest.mark.parametrize(
-    ("part", "verified"), [("bundle", True), ("release", True), ("manifest", True), ("infrastructure", False)]
+    ("part", "verified"),
+    [("bundle", True), ("release", True), ("manifest", True), ("infrastructure", True), ("infrastructure bundle", False)],
 )
 def test_a_bit_flipped_on_the_registrys_disk_is_refused(attacked: Attacked, part: str, verified: bool) -> None:  # noqa: FBT001
     digest = {
         "bundle": digest_of(attacked.intruder.bundles(attacked.image)[0]),
         "release": attacked.intruder.config_of(attacked.release),
         "manifest": attacked.release.digest,
-        "infrastructure": attacked.stored.release.infrastructure,
+        "infrastructure": attacked.stored.infrastructure.digest,
+        "infrastructure bundle": attacked.intruder.layer_of(attacked.stored.infrastructure),
     }[part]
     with attacked.intruder.changed_on_disk(digest):
         # `verify` speaks of signatures and provenance; what a release names by digest is compared where it is used.
@@ -310,13 +313,22 @@ def test_an_unsigned_release_of_signed_images_is_refused(attacked: Attacked) -> 
     attacked.require_refused(rf"{forged.reference} is not signed", environment="dev", release=forged.digest)
 
 
-def test_a_release_with_another_infrastructure_bundle_than_it_names_is_refused(attacked: Attacked) -> None:
+def test_a_release_with_another_infrastructure_bundle_than_its_provenance_names_is_refused(attacked: Attacked) -> None:
     with attacked.clients.registry() as registry:
-        files = unpack(registry.blob(attacked.release.repository, attacked.stored.release.infrastructure))
-    changed = {path: content.replace(b"RetentionSeconds", b"RetentionSecondsX") for path, content in files.items()}
-    assert changed != files
-    forged = attacked.intruder.sign_release(attacked.intruder.forge_release(bundle=pack(changed)))
-    reason = r"carries another infrastructure bundle than the release names"
+        files = unpack(infrastructure(registry, attacked.stored))
+        changed = {path: content.replace(b"RetentionSeconds", b"RetentionSecondsX") for path, content in files.items()}
+        assert changed != files
+        other = store_infrastructure(registry, attacked.service.name, pack(changed))
+    forged = attacked.intruder.forge_release(infrastructure=other)
+    attacked.intruder.sign_release(forged, as_if=attacked.stored.release)
+    reason = rf"it does not list infrastructure {other}"
+    attacked.require_refused(reason, environment="dev", release=forged.digest)
+
+
+def test_a_release_whose_infrastructure_bundle_is_nowhere_is_refused(attacked: Attacked) -> None:
+    nowhere = digest_of(b"never stored")
+    forged = attacked.intruder.sign_release(attacked.intruder.forge_release(infrastructure=nowhere))
+    reason = rf"the infrastructure bundle attacked/infrastructure@{nowhere} is not in the registry"
     attacked.require_refused(reason, environment="dev", release=forged.digest)
 
 

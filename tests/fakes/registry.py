@@ -6,7 +6,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pratique.clients.ports import Log, OciImage, StoredManifest
+from pratique.clients.ports import Copied, Log, OciImage, StoredManifest
 from pratique.clients.registry import documents
 from pratique.clients.registry.blobs import require_file
 from pratique.clients.registry.names import require_digest, require_repository, require_tag
@@ -39,11 +39,11 @@ class FakeRegistry:
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
-        for content in (config, *(content for _, content in layers)):
+        for content in (documents.EMPTY if config is None else config, *(content for _, content in layers)):
             self._put(repository, content)
         return self._store(repository, documents.artifact_manifest(artifact_type, config, layers, annotations))
 
@@ -83,18 +83,25 @@ class FakeRegistry:
             self._require(repository, referrer)
         return tuple(self.blob(repository, digest) for digest in dict.fromkeys(digest for _, digest in entries))
 
-    def copy(self, source: str, digest: Digest, target: str) -> None:
-        stored = self._require(source, digest)
+    def copy(self, source: str, digest: Digest, target: str, into: FakeRegistry | None = None) -> Copied:
+        to, stored = into or self, self._require(source, digest)
         document = documents.read_document(stored.content)
         assert document is not None
-        for part in (document.config, *document.layers):
-            if part is not None and (source, part.digest) in self.blobs:
-                self.blobs[require_repository(target), part.digest] = self.blobs[source, part.digest]
-        self.manifests[target, digest] = stored
+        copied = Copied()
+        for part in {part.digest for part in (document.config, *document.layers) if part is not None}:
+            content = self.blobs.get((source, part))
+            if content is not None and (target, part) not in to.blobs:
+                self._require_same(content, part)
+                to.blobs[require_repository(target), part] = content
+                copied += Copied(mounted=1) if to is self else Copied(sent=1, bytes_sent=len(content))
+        if (target, digest) not in to.manifests:
+            to.manifests[target, digest] = stored
+            copied += Copied(manifests=1)
         for entry in self.attached.get((source, digest), ()):
-            self.copy(source, entry[0], target)
-            if entry not in self.attached.setdefault((target, digest), []):
-                self.attached[target, digest].append(entry)
+            copied += self.copy(source, entry[0], target, into)
+            if entry not in to.attached.setdefault((target, digest), []):
+                to.attached[target, digest].append(entry)
+        return copied
 
     def tamper(self, digest: Digest) -> None:
         """Flip a bit of a blob or a manifest, wherever it is."""

@@ -10,7 +10,7 @@ import yaml
 
 from pratique.bootstrap import Clients
 from pratique.clients.ports import LayerFile, OciImage
-from pratique.clients.releases import store
+from pratique.clients.releases import store, store_infrastructure
 from pratique.clients.sigstore.gather import sign_and_attach
 from pratique.decisions.bill_of_materials import bill_statement
 from pratique.decisions.bundle import pack
@@ -46,15 +46,14 @@ def release(clients: Clients, folder: Path, service: str) -> StoredRelease:
         reference = ImageReference(
             repository=repository, digest=registry.push_image(repository, _image(Path(place), commit), print)
         )
-        bundle = pack(found.files)
         made = Release(
             service=service,
             commit=commit,
             images=(ReleasedImage(name=section.name, reference=reference),),
-            infrastructure=digest_of(bundle),
+            infrastructure=store_infrastructure(registry, service, pack(found.files)),
             manifest=found.manifest,
         )
-        stored = store(registry, made, bundle)
+        stored = store(registry, made)
     bill = bill_statement(reference, NOTHING_IN_IT, commit.committed_at)
     for about, statements in (
         (reference, (*image_statements(reference, section, commit, RUN), bill)),

@@ -27,6 +27,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from pratique.errors import Transient
+
 _PIECE = 64 * 1024
 _HOP_BY_HOP = {"connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-connection"}
 
@@ -305,6 +307,26 @@ class _Handler(BaseHTTPRequestHandler):
     @staticmethod
     def _chunked(encoding: str | None) -> bool:
         return "chunked" in (encoding or "").lower()
+
+
+def strike_each_request_of(ask: Callable[[], object], proxy: FaultProxy, status: int) -> int:
+    """How many requests the fault struck: with each attempt one more is let through first, until all of them are.
+
+    Every attempt but the last must be `Transient`. `status` is what is answered; 0 drops the connection.
+    """
+    passed = 0
+    while True:
+        proxy.delay(0, times=passed)
+        fault = proxy.drop() if status == 0 else proxy.answer(status)
+        try:
+            ask()
+        except Transient:
+            passed += 1
+        else:
+            assert fault.struck == 0, "the fault struck, and nobody said so"
+            return passed
+        finally:
+            proxy.heal()
 
 
 @pytest.fixture

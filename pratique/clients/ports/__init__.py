@@ -7,7 +7,7 @@ from pratique.clients.ports.engine import Builder, ImageBuild, Workloads
 from pratique.clients.ports.evidence import EvidenceSigner, EvidenceVerifier
 from pratique.clients.ports.ledger import Ledger
 from pratique.clients.ports.log import Log
-from pratique.clients.ports.registry import LayerFile, OciImage, Registry, StoredManifest
+from pratique.clients.ports.registry import Copied, LayerFile, OciImage, Registry, StoredManifest
 from pratique.clients.ports.scanning import Biller, Scanner
 from pratique.clients.ports.secrets import Secrets, SigningKeys
 from pratique.clients.ports.source import Source
@@ -16,6 +16,7 @@ from pratique.clients.ports.stacks import Stacks
 __all__ = [
     "Biller",
     "Builder",
+    "Copied",
     "EvidenceSigner",
     "EvidenceVerifier",
     "ImageBuild",

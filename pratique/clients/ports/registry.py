@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 from pratique.clients.ports.log import Log
 from pratique.values._base import Value
@@ -37,6 +37,26 @@ class OciImage(Value):
     annotations: dict[str, str]
 
 
+class Copied(Value):
+    """What a copy came to; all zero where everything was there already."""
+
+    manifests: int = 0
+    mounted: int = 0
+    """Blobs that the registry took over from its other repository: no byte of them moved."""
+    sent: int = 0
+    """Blobs that were read here and sent there."""
+    bytes_sent: int = 0
+    """Of those blobs."""
+
+    def __add__(self, other: Copied) -> Copied:
+        return Copied(
+            manifests=self.manifests + other.manifests,
+            mounted=self.mounted + other.mounted,
+            sent=self.sent + other.sent,
+            bytes_sent=self.bytes_sent + other.bytes_sent,
+        )
+
+
 class Registry(Protocol):
     """An OCI registry (distribution spec 1.1; referrers by tag where it has no referrers API)."""
 
@@ -48,11 +68,14 @@ class Registry(Protocol):
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
-        """The digest of a pushed artifact manifest, `config` being of `artifact_type`, `layers` of (media type, content)."""
+        """The digest of a pushed artifact manifest, `config` being of `artifact_type`, `layers` of (media type, content).
+
+        None is the empty config, which an artifact has whose content is in its layers.
+        """
         ...
 
     def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
@@ -79,6 +102,9 @@ class Registry(Protocol):
         """Every Sigstore bundle attached to `subject`."""
         ...
 
-    def copy(self, source: str, digest: Digest, target: str) -> None:
-        """Let the repository `target` hold the manifest too, with all it consists of and everything attached to it."""
+    def copy(self, source: str, digest: Digest, target: str, into: Self | None = None) -> Copied:
+        """Let the repository `target` hold the manifest too, with all it consists of and everything attached to it.
+
+        `target` is a repository of the registry `into`, or of this one. What is there already is not copied again.
+        """
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -39,6 +40,29 @@ def require_file(file: Path, size: int) -> FileContent:
     if found != size:
         raise Invalid(str(file), f"holds {found} bytes instead of {size}", "export the image again")
     return FileContent(file)
+
+
+@dataclass(frozen=True, slots=True)
+class BlobContent:
+    """A blob of another repository, in pieces and from its beginning each time, compared with its digest on the way.
+
+    The last piece is held back until then, so that nothing else is ever sent whole.
+    """
+
+    blobs: Blobs
+    repository: str
+    digest: Digest
+
+    def __iter__(self) -> Iterator[bytes]:
+        found, last = hashlib.sha256(), b""
+        for piece in self.blobs.pieces(self.repository, self.digest):
+            found.update(piece)
+            if last:
+                yield last
+            last = piece
+        if f"sha256:{found.hexdigest()}" != self.digest:
+            raise Refused(f"{self.repository}: the registry returned other content than {self.digest}")
+        yield last
 
 
 class Blobs:

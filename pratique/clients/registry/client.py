@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-from pratique.clients.ports import LayerFile, Log, OciImage, StoredManifest
+from pratique.clients.ports import Copied, LayerFile, Log, OciImage, StoredManifest
 from pratique.clients.registry import documents
 from pratique.clients.registry.blobs import Blobs, require_file
-from pratique.clients.registry.copying import Copying
+from pratique.clients.registry.copying import Copying, Side
 from pratique.clients.registry.credentials import Credentials
 from pratique.clients.registry.manifests import Manifests
 from pratique.clients.registry.names import require_digest, require_repository, require_tag
@@ -26,13 +26,13 @@ _MOST_BYTES_OF_BUNDLES = 256 * 1024 * 1024
 
 
 class OciRegistry:
-    """An OCI registry over HTTP; keeps the port `Registry`, and copies between repositories."""
+    """An OCI registry over HTTP; keeps the port `Registry`."""
 
     def __init__(self, wire: Wire) -> None:
         self._blobs = Blobs(wire)
         self._manifests = Manifests(wire)
         self._referrers = Referrers(wire, self._manifests)
-        self._copying = Copying(self._blobs, self._manifests, self._referrers)
+        self.side = Side(self._blobs, self._manifests, self._referrers)
 
     def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
         """The digest of the pushed OCI manifest; where that is there already, nothing is sent."""
@@ -52,7 +52,7 @@ class OciRegistry:
         self,
         repository: str,
         artifact_type: str,
-        config: bytes,
+        config: bytes | None,
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
@@ -60,7 +60,8 @@ class OciRegistry:
         require_repository(repository)
         manifest = documents.artifact_manifest(artifact_type, config, layers, annotations)
         if not self._has(repository, digest_of(manifest)):
-            in_parallel(lambda content: self._push_bytes(repository, content), {config, *(content for _, content in layers)})
+            contents = {documents.EMPTY if config is None else config, *(content for _, content in layers)}
+            in_parallel(lambda content: self._push_bytes(repository, content), contents)
             self._push_manifest(repository, manifest)
         return digest_of(manifest)
 
@@ -108,11 +109,16 @@ class OciRegistry:
 
     def mount(self, source: str, digest: Digest, target: str) -> bool:
         """Whether the registry took the blob over from the repository `source`, so that it need not be sent."""
-        return self._copying.mount(require_repository(source), require_digest(digest), require_repository(target))
+        copying = Copying(self.side, self.side)
+        return copying.mount(require_repository(source), require_digest(digest), require_repository(target))
 
-    def copy(self, source: str, digest: Digest, target: str) -> None:
-        """Let `target` hold the manifest with all it consists of and its referrers; where mounting works, blobs do not move."""
-        self._copying.copy(require_repository(source), require_digest(digest), require_repository(target))
+    def copy(self, source: str, digest: Digest, target: str, into: OciRegistry | None = None) -> Copied:
+        """What had to be copied, so that `target` holds the manifest with all it consists of and its referrers.
+
+        Within one registry blobs do not move, where it can mount them; into another one they are streamed.
+        """
+        copying = Copying(self.side, into.side if into else self.side)
+        return copying.copy(require_repository(source), require_digest(digest), require_repository(target))
 
     def _has(self, repository: str, digest: Digest) -> bool:
         return self._manifests.digest(repository, digest) is not None

@@ -1,11 +1,17 @@
-"""Copying by digest between repositories of one registry, evidence included: blobs are mounted, no byte of them moves."""
+"""Copying by digest, evidence included: between repositories of one registry, or from one registry to another.
+
+Within one registry blobs are mounted, no byte of them moves. Between two they are streamed, in pieces and verified on the
+way; what the target holds already is skipped, so that a copy which broke goes on where it was.
+"""
 
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
-from pratique.clients.registry.blobs import Blobs
-from pratique.clients.registry.documents import Document, Pointer, descriptor, read_document
+from pratique.clients.ports import Copied, StoredManifest
+from pratique.clients.registry.blobs import BlobContent, Blobs
+from pratique.clients.registry.documents import Descriptor, Document, Pointer, descriptor, read_document
 from pratique.clients.registry.manifests import Manifests
 from pratique.clients.registry.parallel import in_parallel
 from pratique.clients.registry.referrers import Referrers
@@ -16,46 +22,69 @@ _DEEPEST = 8
 """Indexes within indexes, and referrers of referrers."""
 
 
-class Copying:
-    """Copies within one registry."""
+class Side(NamedTuple):
+    """One registry, as far as copying needs it."""
 
-    def __init__(self, blobs: Blobs, manifests: Manifests, referrers: Referrers) -> None:
-        self._blobs = blobs
-        self._manifests = manifests
-        self._referrers = referrers
+    blobs: Blobs
+    manifests: Manifests
+    referrers: Referrers
+
+
+class Copying:
+    """Copies from one registry into another, or into itself."""
+
+    def __init__(self, source: Side, target: Side) -> None:
+        self._source, self._target = source, target
+        self._mounts = source is target
 
     def mount(self, source: str, digest: Digest, target: str) -> bool:
         """Whether the registry took the blob over from the other repository."""
-        opened = self._blobs.mount(source, digest, target)
+        opened = self._target.blobs.mount(source, digest, target)
         if opened is not None:
-            self._blobs.abandon(*opened)
+            self._target.blobs.abandon(*opened)
         return opened is None
 
-    def copy(self, source: str, digest: Digest, target: str, depth: int = 0) -> None:
+    def copy(self, source: str, digest: Digest, target: str) -> Copied:
         """The manifest, what it consists of, and what refers to it, in `target` too; what is there already is left alone."""
+        return self._copy(source, digest, target, 0)[0]
+
+    def _copy(self, source: str, digest: Digest, target: str, depth: int) -> tuple[Copied, StoredManifest]:
         if depth > _DEEPEST:
             raise Refused(f"{source}@{digest}: manifests are nested more than {_DEEPEST} deep: not copied")
-        stored = self._manifests.get(source, digest)
+        stored = self._source.manifests.get(source, digest)
         document = read_document(stored.content) if stored else None
         if stored is None or document is None:
             raise Refused(f"{source} holds no manifest {digest} that can be copied")
-        if self._manifests.digest(target, digest) is None:
+        copied = Copied()
+        if self._target.manifests.digest(target, digest) is None:
             for part in document.manifests:
-                self.copy(source, part.digest, target, depth + 1)
-            in_parallel(lambda blob: self._copy_blob(source, blob, target), _blobs_of(document))
-            self._manifests.put(target, digest, stored.content, stored.media_type)
-        for referrer in self._referrers.of(source, digest):
-            self.copy(source, referrer.digest, target, depth + 1)
-            found = self._manifests.get(target, referrer.digest)
-            if found is not None:
-                entry = descriptor(found.media_type, found.content, **_kind(found.content))
-                with self._referrers.turn(target):
-                    self._referrers.add(target, digest, entry)
+                copied += self._copy(source, part.digest, target, depth + 1)[0]
+            copied = sum(in_parallel(lambda blob: self._copy_blob(source, blob, target), _blobs_of(document)), copied)
+            self._target.manifests.put(target, digest, stored.content, stored.media_type)
+            copied += Copied(manifests=1)
+        return copied + self._copy_referrers(source, digest, target, depth), stored
 
-    def _copy_blob(self, source: str, blob: Pointer, target: str) -> None:
-        opened = self._blobs.mount(source, blob.digest, target)
-        if opened is not None:
-            self._blobs.finish(*opened, blob.digest, blob.size, self._blobs.pieces(source, blob.digest))
+    def _copy_referrers(self, source: str, digest: Digest, target: str, depth: int) -> Copied:
+        copied, entries = Copied(), list[Descriptor]()
+        for referrer in self._source.referrers.of(source, digest):
+            brought, stored = self._copy(source, referrer.digest, target, depth + 1)
+            copied += brought
+            entries.append(descriptor(stored.media_type, stored.content, **_kind(stored.content)))
+        if entries:
+            with self._target.referrers.turn(target):
+                self._target.referrers.add(target, digest, *entries)
+        return copied
+
+    def _copy_blob(self, source: str, blob: Pointer, target: str) -> Copied:
+        content = BlobContent(self._source.blobs, source, blob.digest)
+        if not self._mounts:
+            sent = self._target.blobs.ensure(target, blob.digest, blob.size, content)
+            return Copied(sent=1, bytes_sent=blob.size) if sent else Copied()
+        opened = self._target.blobs.mount(source, blob.digest, target)
+        if opened is None:
+            return Copied(mounted=1)
+        self._target.blobs.finish(*opened, blob.digest, blob.size, content)
+        return Copied(sent=1, bytes_sent=blob.size)
 
 
 def _blobs_of(document: Document) -> list[Pointer]:

@@ -76,13 +76,13 @@ def image_manifest(image: OciImage) -> bytes:
 
 
 def artifact_manifest(
-    artifact_type: str, config: bytes, layers: Sequence[tuple[str, bytes]], annotations: Mapping[str, str]
+    artifact_type: str, config: bytes | None, layers: Sequence[tuple[str, bytes]], annotations: Mapping[str, str]
 ) -> bytes:
-    """The manifest of content of our own, its kind said twice: by `artifactType`, and for older readers by its config."""
+    """The manifest of content of our own; where it has a config, that says its kind as well, for older readers."""
     return _manifest(
         {
             "artifactType": artifact_type,
-            "config": descriptor(artifact_type, config),
+            "config": descriptor(EMPTY_TYPE, EMPTY) if config is None else descriptor(artifact_type, config),
             "layers": [descriptor(media_type, content) for media_type, content in layers],
             "annotations": dict(annotations),
         }

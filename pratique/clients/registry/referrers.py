@@ -59,22 +59,24 @@ class Referrers:
         """Held while something is attached in `repository`, so that threads of this process do not meet there."""
         return _TURNS[hash((self._wire.address, repository)) % len(_TURNS)]
 
-    def add(self, repository: str, subject: Digest, referrer: Descriptor) -> None:
-        """See to it that `referrer`, which the registry holds already, is listed: where it has no API, in the tagged index."""
+    def add(self, repository: str, subject: Digest, *referrers: Descriptor) -> None:
+        """See to it that `referrers`, which the registry holds already, are listed: without an API, in the tagged index."""
         if self._listed(repository, subject) is not None:
             return
         for attempt in range(_ATTEMPTS):
             started = time.monotonic()
             entries = self._tagged(repository, subject)
-            if any(entry.get("digest") == referrer["digest"] for entry in entries):
+            listed = {entry.get("digest") for entry in entries}
+            missing = [referrer for referrer in referrers if referrer["digest"] not in listed]
+            if not missing:
                 return
-            self._require_few(repository, subject, [*entries, referrer])
-            self._manifests.put(repository, referrers_tag(subject), index([*entries, referrer]), INDEX_TYPE)
+            self._require_few(repository, subject, [*entries, *missing])
+            self._manifests.put(repository, referrers_tag(subject), index([*entries, *missing]), INDEX_TYPE)
             # Another writer that had read before we wrote will undo this, and will have done so when it has had twice as long
             # as we took. Those that met start apart, further each time.
             took = time.monotonic() - started
             time.sleep(2 * took + random.uniform(0, took * min(attempt, 8)))  # noqa: S311  # nothing secret in it
-        raise Transient(f"{self._wire.address}/{repository}: other writers keep undoing the listing of {referrer['digest']}")
+        raise Transient(f"{self._wire.address}/{repository}: other writers keep undoing the listing of {missing[0]['digest']}")
 
     def _listed(self, repository: str, subject: Digest) -> list[Descriptor] | None:
         """What the referrers API lists, every page; None where the registry has no such API."""

@@ -17,6 +17,7 @@ from pratique.values.duration import Duration, Span, format_duration, parse_dura
 from pratique.values.names import CommitId, Name
 from pratique.values.recurrence import LocalStart, RecurrenceRule, ZoneName
 from pratique.values.references import EnvironmentSecretText, SecretReference, SecretText
+from pratique.values.relocation import RepositoryPattern
 from pratique.values.sections import RelativePath, Version, WritablePath
 
 CASES: dict[str, dict[str, list[Any]]] = json.loads((Path(__file__).parents[2] / "cases/spellings.json").read_text())
@@ -34,6 +35,7 @@ KINDS: dict[str, Any] = {
     "recurrence rule": RecurrenceRule,
     "local start": LocalStart,
     "time zone": ZoneName,
+    "repository pattern": RepositoryPattern,
 }
 
 
