@@ -258,6 +258,8 @@ class Settings(BaseSettings):
     environments: dict[Name, EnvironmentSettings] = Field(min_length=1)
     services: dict[Name, ServiceSettings] = Field(default_factory=dict)
     """Every service that may be delivered. None: every delivery is refused."""
+    policies: tuple[Path, ...] = ()
+    """Folders with gates of the operator's own, in Rego, which every promotion has to pass besides those that ship."""
     webhook: WebhookSettings = WebhookSettings()
     watch: WatchSettings = WatchSettings()
     unsafe_any_repository: bool = False

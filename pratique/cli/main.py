@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clock, deliveries, events, local, manifests, readings, shared
+from pratique.cli import clock, deliveries, events, local, manifests, policies, readings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -60,6 +60,7 @@ for command in (
     shared.watch,
 ):
     app.command()(command)
+app.add_typer(policies.app, name="policy")
 
 
 def run() -> None:

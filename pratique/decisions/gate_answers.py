@@ -34,7 +34,9 @@ def told_to_policies(facts: Facts) -> Any:
 def verdict_from(gate: Gate, answer: Mapping[str, Any]) -> GateVerdict:
     """What the gate says, by the engine's answer."""
     if "fault" in answer or set(answer.get("found", ())) != set(CONTRACT):
-        return _verdict(gate, allowed=False, denials=[Denial(reason=_fault(gate, str(answer.get("fault", "it has no answer"))))])
+        return _verdict(
+            gate, allowed=False, denials=[Denial(reason=_fault(gate, str(answer.get("fault", "it has no answer"))))]
+        )
     found = answer["found"]
     denials, waits, faults = _read(gate, found)
     allowed = found["allow"] == [True] and found["allow"][0] is True

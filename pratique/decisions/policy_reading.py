@@ -73,7 +73,9 @@ def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterato
     is_import = chunk[0].text == "import"
     # rego-cpp 1.5.2 says that 3600 % 60 is 00, which is not 0.
     yield from (
-        (token.line, "the engine's % is wrong for round numbers", "write x - floor(x / y) * y") for token in chunk if token.text == "%"
+        (token.line, "the engine's % is wrong for round numbers", "write x - floor(x / y) * y")
+        for token in chunk
+        if token.text == "%"
     )
     for number, token in enumerate(chunk):
         before = chunk[number - 1].text if number else ""
@@ -122,7 +124,7 @@ def _chunks(tokens: Iterable[Token]) -> list[Chunk]:
         depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "sign" else 0
         if chunks:
             chunks[-1].append(token)
-    return chunks
+    return [tuple(chunk) for chunk in chunks]
 
 
 def _is_rule(chunk: Chunk) -> bool:

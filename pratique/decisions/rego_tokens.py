@@ -54,7 +54,7 @@ def _read(path: str, text: str) -> Iterator[Token]:
         found = _TOKEN.match(text, position)
         if found is None:
             sign = text[position]
-            remedy = "use sprintf" if sign == "$" else "close the text" if sign in "\"`" else "write it in a text or a comment"
+            remedy = "use sprintf" if sign == "$" else "close the text" if sign in '"`' else "write it in a text or a comment"
             raise Invalid(f"{path}:{line}", f"{sign!r} cannot be read here", remedy)
         kind = found.lastgroup
         if kind == "space":
