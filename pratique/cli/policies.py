@@ -17,13 +17,13 @@ app = typer.Typer(help="The gates that are written as policies.", no_args_is_hel
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-@app.command()
-def test(
+@app.command("test")
+def run(
     folders: Annotated[list[Path] | None, typer.Argument(help="Folders of policies; without any, those that are used.")] = None,
     *,
     as_json: Json = False,
 ) -> None:
-    """Run the tests of policies: rules test_… of *_test.rego. One that is not exactly true has failed, and none is a failure."""
+    """Run the tests of policies: rules test_… in *_test.rego. One that is not exactly true has failed; none is a failure."""
     from pratique.clients.policy_files import operator_modules
     from pratique.clients.rego.testing import run_tests
 

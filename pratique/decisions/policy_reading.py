@@ -77,6 +77,11 @@ def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterato
         for token in chunk
         if token.text == "%"
     )
+    yield from (
+        (token.line, "the engine evaluates a call in the head of a comprehension wrongly", "name what it gives in the body first")
+        for number, token in enumerate(chunk)
+        if token.text == "|" and any(one.text == "(" for one in chunk[_opening(chunk, number - 1, inside=True) : number])
+    )
     for number, token in enumerate(chunk):
         before = chunk[number - 1].text if number else ""
         # `import … as name` ends with a name of its own.
@@ -118,7 +123,7 @@ def _chunks(tokens: Iterable[Token]) -> list[Chunk]:
             begins = begins or depth == 0
             continue
         # An `else` belongs to the rule above it, wherever it stands.
-        if begins and depth == 0 and token.text != "else" and token.text != "}":
+        if begins and depth == 0 and token.text not in ("else", "}"):
             chunks.append([])
         begins = False
         depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "sign" else 0
@@ -183,8 +188,9 @@ def _closing(chunk: Chunk, opening: int) -> int:
     return len(chunk)
 
 
-def _opening(chunk: Chunk, closing: int) -> int:
-    depth = 0
+def _opening(chunk: Chunk, closing: int, *, inside: bool = False) -> int:
+    """Where the bracket opens that closes there; or, from `inside`, the one around."""
+    depth = 1 if inside else 0
     for number in range(closing, -1, -1):
         depth += (chunk[number].text in (")", "]", "}")) - (chunk[number].text in ("(", "[", "{"))
         if depth == 0:
