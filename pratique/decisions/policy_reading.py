@@ -78,9 +78,18 @@ def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterato
         if token.text == "%"
     )
     yield from (
-        (token.line, "the engine evaluates a call in the head of a comprehension wrongly", "name what it gives in the body first")
+        (
+            token.line,
+            "the engine evaluates a call in the head of a comprehension wrongly",
+            "name what it gives in the body first",
+        )
         for number, token in enumerate(chunk)
         if token.text == "|" and any(one.text == "(" for one in chunk[_opening(chunk, number - 1, inside=True) : number])
+    )
+    yield from (
+        (token.line, "`with input as` breaks the engine", "replace its fields: with input.environment.holds as …")
+        for token, input_, as_ in zip(chunk, chunk[1:], chunk[2:], strict=False)
+        if (token.text, input_.text, as_.text) == ("with", "input", "as")
     )
     for number, token in enumerate(chunk):
         before = chunk[number - 1].text if number else ""
