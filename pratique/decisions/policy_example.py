@@ -28,6 +28,7 @@ def subject(name: str) -> dict[str, Any]:
 
 
 def grant(environment: str, granted_at: int = NOW - 2 * DAY) -> dict[str, Any]:
+    """A grant of the release that counts."""
     signer = {"name": "key:one", "issuer": ""}
     bundle = DIGESTS["grant"]
     return {"environment": environment, "bundle": bundle, "kind": "promote", "granted_at": granted_at, "signer": signer}

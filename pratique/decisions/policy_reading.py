@@ -80,7 +80,7 @@ def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterato
     yield from (
         (
             token.line,
-            "the engine evaluates a call in the head of a comprehension wrongly",
+            "the engine gets a call in the head of a comprehension wrong",
             "name what it gives in the body first",
         )
         for number, token in enumerate(chunk)

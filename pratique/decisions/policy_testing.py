@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pratique.decisions.gate_answers import fault_of
 from pratique.decisions.policy_reading import read_module
 from pratique.decisions.policy_sets import Gate
 from pratique.values._base import Value
@@ -35,7 +36,7 @@ def question_for(gate: Gate) -> tuple[tuple[str, ...], str]:
 def results_from(gate: Gate, names: Sequence[str], answer: Mapping[str, Any]) -> list[TestResult]:
     """A result for each test, by the engine's answer."""
     if "fault" in answer:
-        return [TestResult(gate=gate.name, test=name, failures=(str(answer["fault"]),)) for name in names]
+        return [TestResult(gate=gate.name, test=name, failures=(fault_of(gate, str(answer["fault"])),)) for name in names]
     return [TestResult(gate=gate.name, test=name, failures=_failures(answer["found"].get(name, []))) for name in names]
 
 

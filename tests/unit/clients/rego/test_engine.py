@@ -72,7 +72,7 @@ def test_a_gate_that_allows_and_has_nothing_against_it_allows() -> None:
         ('allow if true\ndeny contains "x"', "its deny says what is no reason"),
         (
             'allow if true\ndeny contains {"reason": 5}',
-            "its deny says what is no reason: reason: Input should be a valid string",
+            "no reason: reason: Input should be a valid string",
         ),
         ('allow if true\ndeny contains {"reason": ""}', "its deny says what is no reason"),
         ('allow if true\ndeny contains {"reason": "x", "severity": 1}', "its deny says what is no reason: severity"),
@@ -121,7 +121,7 @@ def test_no_modules_and_only_tests_are_refused() -> None:
 @pytest.mark.parametrize(("owner", "intruder"), [("pratique", "operator"), ("pratique", "service"), ("operator", "service")])
 def test_nobody_adds_rules_to_a_gate_of_somebody_else(owner: Origin, intruder: Origin) -> None:
     both = (module("allow := true", path="p/b.rego", origin=intruder), module("allow := false", path="p/a.rego", origin=owner))
-    with pytest.raises(Refused, match="p/b.rego: adds to the gate 'mine'"):
+    with pytest.raises(Refused, match=r"p/b\.rego: adds to the gate 'mine'"):
         IN_PROCESS.evaluate(both, FACTS)
 
 
