@@ -144,11 +144,11 @@ others(asked) := concat("", ["; not counted: ", concat(", ", not_counted(asked))
 
 others(asked) := "" if count(not_counted(asked)) == 0
 
-not_counted(asked) := sort([concat("", [approval.by, " (", concat(", ", whys), ")"]) |
+not_counted(asked) := sort([said |
 	some approval in input.approvals
 	approval.kind == "approve"
 	not does_count(asked, approval)
-	whys := sort(why_not(asked, approval))
+	said := concat("", [approval.by, " (", concat(", ", sort(why_not(asked, approval))), ")"])
 ])
 
 why_not(asked, approval) := [found[0] |

@@ -128,20 +128,11 @@ is_expression(licence) if regex.match(`[()]| AND | OR | WITH `, licence)
 
 valued(asked, licence) := text if {
 	spaced := replace(replace(replace(licence, " WITH ", "\tWITH\t"), "(", " ( "), ")", " ) ")
-	words := [value(asked, word) | some word in split(spaced, " "); word != ""]
-	text := replace(replace(concat(" ", words), "( ", "("), " )", ")")
-}
-
-value(_, word) := word if word in {"(", ")", "AND", "OR"}
-
-value(asked, word) := "T" if {
-	not word in {"(", ")", "AND", "OR"}
-	is_true(asked, replace(word, "\t", " "))
-}
-
-value(asked, word) := "F" if {
-	not word in {"(", ")", "AND", "OR"}
-	not is_true(asked, replace(word, "\t", " "))
+	words := [word | some word in split(spaced, " "); word != ""]
+	trues := {word: "T" | some word in words; is_true(asked, replace(word, "\t", " "))}
+	values := object.union(trues, {"(": "(", ")": ")", "AND": "AND", "OR": "OR"})
+	spelled := concat(" ", [value | some word in words; value := object.get(values, word, "F")])
+	text := replace(replace(spelled, "( ", "("), " )", ")")
 }
 
 is_true(asked, licence) if {

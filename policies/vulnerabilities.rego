@@ -146,7 +146,7 @@ deny contains {"reason": reason} if {
 
 remedy := "build on what has them mended, or let two people except one: gate vulnerabilities, and its id as the finding"
 
-first(severity) := concat(", ", array.slice(sort(counted(severity)), 0, 10))
+first(severity) := concat(", ", array.slice(sort([id | some id in counted(severity)]), 0, 10))
 
 more(found) := sprintf(" and %d more", [found - 10]) if found > 10
 

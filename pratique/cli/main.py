@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clock, deliveries, events, local, manifests, readings, rulings, shared
+from pratique.cli import clock, deliveries, events, local, manifests, policies, readings, rulings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -69,6 +69,7 @@ for command in (
     app.command()(command)
 # `except` is a word of Python's own, and can name no function.
 app.command("except")(rulings.except_)
+app.add_typer(policies.app, name="policy")
 
 
 def run() -> None:

@@ -35,7 +35,7 @@ def verdict_from(gate: Gate, answer: Mapping[str, Any]) -> GateVerdict:
     """What the gate says, by the engine's answer."""
     if "fault" in answer or set(answer.get("found", ())) != set(CONTRACT):
         return _verdict(
-            gate, allowed=False, denials=[Denial(reason=_fault(gate, str(answer.get("fault", "it has no answer"))))]
+            gate, allowed=False, denials=[Denial(reason=fault_of(gate, str(answer.get("fault", "it has no answer"))))]
         )
     found = answer["found"]
     denials, waits, faults = _read(gate, found)
@@ -92,7 +92,7 @@ def _verdict(gate: Gate, *, allowed: bool, denials: list[Denial], waits: list[Wa
     )
 
 
-def _fault(gate: Gate, said: str) -> str:
+def fault_of(gate: Gate, said: str) -> str:
     """The engine's complaint with the file and the line it is about."""
     if found := _ENGINE_SAYS.search(said):
         text = dict(gate.sources).get(found["path"], "").encode()

@@ -77,6 +77,20 @@ def _problems(reading: Reading, chunk: Chunk, known: Collection[str]) -> Iterato
         for token in chunk
         if token.text == "%"
     )
+    yield from (
+        (
+            token.line,
+            "the engine gets a call in the head of a comprehension wrong",
+            "name what it gives in the body first",
+        )
+        for number, token in enumerate(chunk)
+        if token.text == "|" and any(one.text == "(" for one in chunk[_opening(chunk, number - 1, inside=True) : number])
+    )
+    yield from (
+        (token.line, "`with input as` breaks the engine", "replace its fields: with input.environment.holds as …")
+        for token, input_, as_ in zip(chunk, chunk[1:], chunk[2:], strict=False)
+        if (token.text, input_.text, as_.text) == ("with", "input", "as")
+    )
     for number, token in enumerate(chunk):
         before = chunk[number - 1].text if number else ""
         # `import … as name` ends with a name of its own.
@@ -118,13 +132,13 @@ def _chunks(tokens: Iterable[Token]) -> list[Chunk]:
             begins = begins or depth == 0
             continue
         # An `else` belongs to the rule above it, wherever it stands.
-        if begins and depth == 0 and token.text != "else" and token.text != "}":
+        if begins and depth == 0 and token.text not in ("else", "}"):
             chunks.append([])
         begins = False
         depth += (token.text in "([{") - (token.text in ")]}") if token.kind == "sign" else 0
         if chunks:
             chunks[-1].append(token)
-    return chunks
+    return [tuple(chunk) for chunk in chunks]
 
 
 def _is_rule(chunk: Chunk) -> bool:
@@ -183,8 +197,9 @@ def _closing(chunk: Chunk, opening: int) -> int:
     return len(chunk)
 
 
-def _opening(chunk: Chunk, closing: int) -> int:
-    depth = 0
+def _opening(chunk: Chunk, closing: int, *, inside: bool = False) -> int:
+    """Where the bracket opens that closes there; or, from `inside`, the one around."""
+    depth = 1 if inside else 0
     for number in range(closing, -1, -1):
         depth += (chunk[number].text in (")", "]", "}")) - (chunk[number].text in ("(", "[", "{"))
         if depth == 0:

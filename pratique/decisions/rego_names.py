@@ -31,112 +31,27 @@ KEYWORDS: Final = frozenset(
     )
 )
 
-BUILTINS: Final = frozenset(
-    [
-        "abs",
-        "ceil",
-        "floor",
-        "round",
-        "numbers.range",
-        "numbers.range_step",
-        "bits.and",
-        "bits.or",
-        "bits.xor",
-        "bits.negate",
-        "bits.lsh",
-        "bits.rsh",
-        "count",
-        "max",
-        "min",
-        "product",
-        "sort",
-        "sum",
-        "array.concat",
-        "array.reverse",
-        "array.slice",
-        "intersection",
-        "union",
-        "object.filter",
-        "object.get",
-        "object.keys",
-        "object.remove",
-        "object.subset",
-        "object.union",
-        "object.union_n",
-        "concat",
-        "contains",
-        "endswith",
-        "format_int",
-        "indexof",
-        "indexof_n",
-        "lower",
-        "replace",
-        "split",
-        "sprintf",
-        "startswith",
-        "strings.any_prefix_match",
-        "strings.any_suffix_match",
-        "strings.count",
-        "strings.replace_n",
-        "strings.reverse",
-        "substring",
-        "trim",
-        "trim_left",
-        "trim_prefix",
-        "trim_right",
-        "trim_space",
-        "trim_suffix",
-        "upper",
-        "regex.find_all_string_submatch_n",
-        "regex.find_n",
-        "regex.is_valid",
-        "regex.match",
-        "regex.replace",
-        "regex.split",
-        "glob.match",
-        "glob.quote_meta",
-        "units.parse",
-        "units.parse_bytes",
-        "is_array",
-        "is_boolean",
-        "is_null",
-        "is_number",
-        "is_object",
-        "is_set",
-        "is_string",
-        "type_name",
-        "to_number",
-        "base64.decode",
-        "base64.encode",
-        "base64.is_valid",
-        "base64url.decode",
-        "base64url.encode",
-        "hex.decode",
-        "hex.encode",
-        "urlquery.decode",
-        "urlquery.decode_object",
-        "urlquery.encode",
-        "urlquery.encode_object",
-        "json.filter",
-        "json.is_valid",
-        "json.marshal",
-        "json.remove",
-        "json.unmarshal",
-        "yaml.is_valid",
-        "yaml.marshal",
-        "yaml.unmarshal",
-        "crypto.md5",
-        "crypto.sha1",
-        "crypto.sha256",
-        "crypto.hmac.sha256",
-        "crypto.hmac.sha512",
-        "graph.reachable",
-        "graph.reachable_paths",
-        "walk",
-        "semver.compare",
-        "semver.is_valid",
-    ]
-)
+_USABLE = """
+abs ceil floor round numbers.range numbers.range_step bits.and bits.or bits.xor bits.negate bits.lsh bits.rsh
+count max min product sort sum
+array.concat array.reverse array.slice
+intersection union
+object.filter object.get object.keys object.remove object.subset object.union object.union_n
+concat contains endswith format_int indexof indexof_n lower replace split sprintf startswith strings.any_prefix_match
+strings.any_suffix_match strings.count strings.replace_n strings.reverse substring trim trim_left trim_prefix trim_right
+trim_space trim_suffix upper
+regex.find_all_string_submatch_n regex.find_n regex.is_valid regex.match regex.replace regex.split
+glob.match glob.quote_meta
+units.parse units.parse_bytes
+is_array is_boolean is_null is_number is_object is_set is_string type_name to_number
+base64.decode base64.encode base64.is_valid base64url.decode base64url.encode hex.decode hex.encode
+urlquery.decode urlquery.decode_object urlquery.encode urlquery.encode_object
+json.filter json.is_valid json.marshal json.remove json.unmarshal yaml.is_valid yaml.marshal yaml.unmarshal
+crypto.md5 crypto.sha1 crypto.sha256 crypto.hmac.sha256 crypto.hmac.sha512
+graph.reachable graph.reachable_paths walk
+semver.compare semver.is_valid
+"""
+BUILTINS: Final = frozenset(_USABLE.split())
 
 OUTSIDE: Final = frozenset(
     ("opa", "http", "net", "rand", "uuid", "time", "io", "internal", "print", "trace", "rego", "providers")
