@@ -41,8 +41,10 @@ def test_a_limit_is_as_it_was(rules: str, expected: object) -> None:
 
 
 def test_a_call_in_the_head_of_a_comprehension_fails_inside_a_function_and_works_in_its_body() -> None:
-    head = 'f(l) := y if {\n\tu := {w: "T" | some w in l; w == "a"}\n\ty := [object.get(u, w, "F") | some w in l]\n}\n'
-    body = head.replace('[object.get(u, w, "F") | some w in l]', '[v | some w in l; v := object.get(u, w, "F")]')
+    union = 't := {w: "T" | some w in l; w == "a"}\n\tu := object.union(t, {"OR": "OR"})'
+    rule = "f(l) := y if {\n\t" + union + "\n\ty := %s\n}\n"
+    head = rule % '[object.get(u, w, "F") | some w in l]'
+    body = rule % '[v | some w in l; v := object.get(u, w, "F")]'
     assert found(head + "x := f(input.l)", {"l": ["b", "a"]}) == "fault"
     assert found(body + "x := f(input.l)", {"l": ["b", "a"]}) == [["F", "T"]]
 
