@@ -41,7 +41,7 @@ def test_a_gate_that_allows_and_has_nothing_against_it_allows() -> None:
         ('allow if true\ndeny contains {"reason": "no"}', "no"),
         ("allow if nosuch(1)", "p/mine.rego:5: there is no function nosuch"),
         ("allow if nosuch == 1", "p/mine.rego:5: nothing declares 'nosuch'"),
-        ("allow if input.releas.digest", "no input has 'releas' (input.releas.digest)"),
+        ("allow if input.realm.digest", "no input has 'realm' (input.realm.digest)"),
         ("allow if input.release.diges", "no input has 'diges'"),
         ("allow if data.pratique.gates.signed.allow", "data.pratique.gates.signed.allow is not of this gate"),
         ("allow if data.x", "data.x is not of this gate"),
