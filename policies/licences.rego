@@ -22,8 +22,20 @@ is_answered(gate) if {
 	every image in input.release.images {
 		is_array(image.bill.components)
 		count(image.faults) == 0
+		is_licensed_as(gate.licences, image)
+	}
+	every licence in licences {
+		is_fine(gate.licences, licence)
 	}
 }
+
+is_licensed_as(asked, _) if asked.unknown == "allow"
+
+is_licensed_as(_, image) if count(unlicensed(image)) == 0
+
+is_fine(_, licence) if is_unknown(licence)
+
+is_fine(asked, licence) if is_let_in(asked, licence)
 
 asking := [gate | some gate in input.gates; is_object(gate.licences)]
 

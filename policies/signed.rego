@@ -11,7 +11,18 @@ allow if {
 		count(subject.signers) > 0
 	}
 	every gate in input.gates {
-		is_array(gate.signed_by)
+		is_content(gate.signed_by)
+	}
+}
+
+is_content(patterns) if {
+	is_array(patterns)
+	count(patterns) == 0
+}
+
+is_content(patterns) if {
+	every subject in subjects {
+		is_by_one_of(subject, patterns)
 	}
 }
 
