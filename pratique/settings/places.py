@@ -1,0 +1,78 @@
+"""Settings of environments: where each one is, and whom it trusts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from pratique.settings.registry import RegistrySettings
+from pratique.values._base import Value
+from pratique.values.names import Name
+from pratique.values.references import SecretText
+from pratique.values.relocation import SAME, RepositoryPattern
+from pratique.values.requirements import Exceptions, Requirements
+from pratique.values.trust import Trusted
+
+
+class AwsCredentials(Value):
+    """Static credentials, kept in Vault; absent: boto3's own chain (role, profile, environment)."""
+
+    access_key_id: SecretText
+    secret_access_key: SecretText
+
+
+class AwsSettings(Value):
+    """Where an environment's stacks are."""
+
+    region: str = "eu-central-1"
+    endpoint: str | None = None
+    credentials: AwsCredentials | None = None
+
+
+class DockerTarget(Value):
+    """A Docker host that runs workloads."""
+
+    engine: str = "unix:///var/run/docker.sock"
+    """The engine's address, as in `DOCKER_HOST`."""
+    tls: Path | None = None
+    """A folder with ca.pem, cert.pem and key.pem."""
+    address: str = "127.0.0.1"
+    """The host's address under which published ports are reached."""
+    registry: str | None = None
+    """The registry's address as this host sees it; absent: as the settings say."""
+    front_image: str = "docker.io/library/haproxy:3.2-alpine"
+    """The HAProxy image (2.6 or newer) that switches traffic between the old and the new container."""
+    stack: str = ""
+    """The local stack that what runs here belongs to; `pratique down` removes it by this label."""
+
+
+class EnvironmentSettings(Value):
+    """Where one environment is, and whom it trusts."""
+
+    trust: tuple[Trusted, ...] = ()
+    """Whose signatures count here. None: every promotion into it is refused."""
+    gates: Requirements = Requirements()
+    """What is asked of every service's releases here, besides what each asks itself."""
+    exceptions: Exceptions | None = None
+    """Who may let a gate be passed over here; absent: nobody."""
+    deployment: str = "promote/pratique"
+    """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
+    repository: RepositoryPattern = SAME
+    """Where the environment keeps copies, such as `prod/{repository}`; unchanged: none, unless in its own `registry`."""
+    registry: RegistrySettings | None = None
+    """The environment's own registry, for those copies; absent: they are in the one that everybody uses."""
+    previewed: bool = True
+    """Plan pull requests here: their templates are looked at with the credentials that this environment's settings name."""
+    aws: AwsSettings = AwsSettings()
+    targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
+
+    @property
+    def keeps_copies(self) -> bool:
+        """Whether releases are copied before they come in, and pulled from there."""
+        return self.registry is not None or self.repository != SAME
+
+    @property
+    def rollback_deployment(self) -> str:
+        """The deployment that rolls back here: `rollback/prod` beside `promote/prod`."""
+        return "rollback/" + self.deployment.rpartition("/")[2]
