@@ -178,9 +178,9 @@ def main() -> None:
     finally:
         processes.stop("registry")
         shutil.rmtree(folder, ignore_errors=True)
-    print(json.dumps(figures, indent=2))
+    print(json.dumps(figures, indent=2, ensure_ascii=False))
     if asked.json:
-        asked.json.write_text(json.dumps(figures, indent=2))
+        asked.json.write_text(json.dumps(figures, indent=2, ensure_ascii=False))
 
 
 def measure(bench: Bench, rounds: int) -> dict[str, Any]:
