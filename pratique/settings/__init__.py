@@ -11,9 +11,9 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from pratique.errors import Invalid
@@ -23,20 +23,14 @@ from pratique.settings.vault import AppRoleLogin, JwtLogin, KeylessSigning, Toke
 from pratique.settings.webhook import ForgeSettings, ServiceSettings, WebhookSettings
 from pratique.values._base import Value
 from pratique.values.duration import Duration, Span
-from pratique.values.event import Forge
 from pratique.values.names import Name
 from pratique.values.people import Person, require_known_people
-from pratique.values.references import SecretText
-from pratique.values.relocation import SAME, RepositoryPattern
-from pratique.values.requirements import Exceptions, Requirements
-from pratique.values.rules import USUAL_RULES, Rule
 from pratique.values.scanner import ScannerSettings
 
 DEFAULT_FILE = Path(".pratique/pratique.toml")
 
 OWN_KEY = "person.pem"
 """The key of whoever runs the local stack, beside its settings: `pratique up` makes it."""
-
 
 __all__ = [
     "AppRoleLogin",

@@ -148,8 +148,27 @@ def test_every_deployment_of_the_table_leads_to_a_flow(entry: dict[str, Any]) ->
 def test_the_table_reaches_every_flow_that_the_one_for_one_pool_reaches_by_the_same_clock() -> None:
     usual: list[dict[str, Any]] = yaml.safe_load((DEPLOYMENTS / "prefect.yaml").read_text())["deployments"]
     assert {entry["entrypoint"] for entry in TABLE} == {entry["entrypoint"] for entry in usual}
-    clocks = [{entry["entrypoint"]: entry["schedules"] for entry in table if "schedules" in entry} for table in (usual, TABLE)]
+    clocks = [{entry["entrypoint"]: _clocks(entry) for entry in table if "schedules" in entry} for table in (usual, TABLE)]
     assert clocks[0] == clocks[1]
+
+
+def test_where_each_environment_is_looked_at_by_its_own_workers_none_is_forgotten() -> None:
+    names = {
+        flow: {entry["name"] for entry in TABLE if entry["entrypoint"].endswith(f":{flow}")} for flow in ("promote", "reverify")
+    }
+    assert names["promote"] == names["reverify"]
+    for entry in TABLE:
+        if entry["entrypoint"].endswith(":reverify"):
+            (schedule,) = entry["schedules"]
+            assert entry["name"] == entry["parameters"]["environment"] == schedule["parameters"]["environment"]
+
+
+def _clocks(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    """When an entry is started, and with what, whichever environment it is for."""
+    kept = [{**one, "parameters": dict(one["parameters"])} for one in entry["schedules"]]
+    for one in kept:
+        one["parameters"].pop("environment", None)
+    return kept
 
 
 def test_every_variable_of_prefect_is_one_that_prefect_reads() -> None:
