@@ -26,7 +26,7 @@ def held_places(service: str | None, environment: str | None) -> list[Promotion]
 def reverify_place(held: Promotion, *, dry_run: bool) -> Reverified:
     """What was found there; where it speaks against the release, and this is no dry run, that is revoked everywhere."""
     found = reverifying.reverify(clients(), held, dry_run=dry_run)
-    for line in (*found.reasons, *found.astray, *found.excepted, found.unknown):
+    for line in (*found.scanned, *found.reasons, *found.astray, *found.excepted, found.unknown):
         tell(f"{held.service} in {held.environment}: {line}") if line else None
     return found
 

@@ -1,4 +1,4 @@
-"""What runs, looked at again: by today's policies, today's keys, and the checks of its environment.
+"""What runs, looked at again: by today's policies, keys and scans, and by the checks of its environment.
 
 Nothing passes in silence: what cannot be found out is told as that, and what speaks against a release revokes it everywhere,
 signed. What does not run as it was granted is told, and revokes nothing: the release did not do it.
@@ -16,6 +16,7 @@ from pratique.clients.sigstore.gather import gather_one, sign_and_attach
 from pratique.decisions.summaries import SUMMARY_PREDICATE, check_results, place_uri, verification_summary
 from pratique.errors import Refused, Transient
 from pratique.pipeline.ruling import sign_by_pipeline
+from pratique.pipeline.scanning import scan_release
 from pratique.pipeline.verification import judge
 from pratique.values.checks import CheckResult
 from pratique.values.digest import hex_of
@@ -42,6 +43,7 @@ def reverify(clients: Clients, held: Promotion, *, dry_run: bool) -> Reverified:
         with clients.registry() as registry:
             stored = read(registry, held.service, held.release)
         environment = environment_of(stored.release.manifest, held.environment)
+        scanned = () if dry_run else tuple(scan_release(clients, stored))
         judged = judge(clients, stored, environment, purpose="reverify")
         astray, results = _look(clients, stored, environment)
     except (Refused, Transient) as fault:
@@ -53,8 +55,8 @@ def reverify(clients: Clients, held: Promotion, *, dry_run: bool) -> Reverified:
         if reasons:
             _revoke(clients, stored, held, reasons)
     excepted = tuple(f"{one.why} (excepted by {', '.join(one.by)})" for one in judged.excepted)
-    found = {"reasons": reasons, "astray": astray, "excepted": excepted, "revoked": bool(reasons) and not dry_run}
-    return Reverified.model_validate(about | found)
+    found = {"reasons": reasons, "astray": astray, "excepted": excepted, "scanned": scanned}
+    return Reverified.model_validate({**about, **found, "revoked": bool(reasons) and not dry_run})
 
 
 def _look(clients: Clients, stored: StoredRelease, environment: Environment) -> tuple[tuple[str, ...], Sequence[CheckResult]]:

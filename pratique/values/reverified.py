@@ -20,6 +20,8 @@ class Reverified(Value):
     """What does not run as it was granted, which is not the release's fault."""
     excepted: tuple[str, ...] = ()
     """What was passed over, by signed exceptions."""
+    scanned: tuple[str, ...] = ()
+    """Of each image: what a scan found, or why none was made."""
     unknown: str = ""
     """Why nothing could be found out; empty where everything was."""
     revoked: bool = False
