@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from pratique.clients.prefect import Run
+from pratique.values.answer import Answer
 
 
 class FakeRuns:
@@ -17,6 +18,7 @@ class FakeRuns:
         self.skipped: dict[str, str] = {}
         self.started: dict[str, Run] = {}
         self.asked: list[dict[str, Any]] = []
+        self.resumed: list[str] = []
 
     def start(self, deployment: str, parameters: Mapping[str, Any], *, key: str | None = None, tags: Sequence[str] = ()) -> Run:
         self.asked.append({"deployment": deployment, "parameters": dict(parameters), "key": key, "tags": list(tags)})
@@ -24,6 +26,14 @@ class FakeRuns:
 
     def run(self, run_id: str) -> Run:
         return self.runs[run_id]
+
+    def find(self, run_id: str) -> Run | None:
+        return self.runs.get(run_id)
+
+    def resume(self, run_id: str, answer: Answer) -> bool:
+        assert answer.decision == "look again", "nobody approves by resuming"
+        self.resumed.append(run_id)
+        return True
 
     def due(self, deployment_id: str, now: datetime) -> tuple[Run, ...]:
         found = [run for run in self.runs.values() if run.deployment_id == deployment_id and run.expected_start_time <= now]

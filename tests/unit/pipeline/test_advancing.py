@@ -17,6 +17,7 @@ from pratique.decisions.advance import Step
 from pratique.errors import Refused
 from pratique.pipeline import advancing
 from pratique.pipeline.advancing import start_step, survey
+from pratique.values.asked import Asked
 from pratique.values.decision import Decision, Wait
 from pratique.values.digest import digest_of
 from pratique.values.environment import Environment
@@ -30,6 +31,9 @@ from tests.fakes.ledger import FakeLedger
 from tests.fakes.scheduled_runs import FakeRuns
 
 ALWAYS = Recurrence.model_validate({"rrule": "FREQ=DAILY", "start": "2026-01-05T00:00", "duration": "24h", "timezone": "UTC"})
+
+
+APPROVED = Plan(reason="everybody approves of this one")
 
 
 @dataclass
@@ -67,6 +71,10 @@ class World:
     def waits(self, stored: StoredRelease, environment: str) -> Promotion:
         return self.made.wait(self.promotion(stored, environment).id, f"{environment} is closed", None)
 
+    def asks(self, stored: StoredRelease, environment: str, plan: Plan) -> Promotion:
+        asked = Asked(plan=plan, policy=digest_of(b"p"))
+        return self.made.wait(self.promotion(stored, environment).id, f"{environment} asks", None, asked)
+
     @property
     def settings(self) -> Any:
         return SimpleNamespace(ledger=SimpleNamespace(lease=timedelta(minutes=1)))
@@ -98,22 +106,28 @@ class World:
 
 
 @pytest.fixture
-def verdict() -> dict[str, Decision]:
-    """What the gates say, by environment; everything is allowed, unless a test says otherwise."""
+def verdict() -> dict[str, Any]:
+    """What the gates say, by environment; everything is allowed, unless a test says otherwise.
+
+    Under `asking` are the environments in which people have to approve.
+    """
     return {}
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch, verdict: dict[str, Decision]) -> World:
+def world(monkeypatch: pytest.MonkeyPatch, verdict: dict[str, Any]) -> World:
     def read(releases: dict[str, StoredRelease], service: str, digest: str) -> StoredRelease:
         if digest not in releases:
             raise Refused(f"{service}: no release {digest}")
         return releases[digest]
 
     def judge(_clients: Clients, _stored: StoredRelease, environment: Environment, *, plan: Plan) -> Judged:
-        assert plan.is_empty
-        found = verdict.get(environment.name, Decision())
-        return Judged(decision=found, besides_approval=found, policy=digest_of(b"p"), looked_at=(), at=datetime.now(UTC))
+        besides = verdict.get(environment.name, Decision())
+        # Of the people who are asked here, one has approved of the plan that they were shown, and of no other one.
+        missing = Wait(reason="'prod' has 0 of 1 approvals")
+        asked = environment.name in verdict.get("asking", {}) and plan != APPROVED
+        found = besides.model_copy(update={"waits": (*besides.waits, missing)}) if asked else besides
+        return Judged(decision=found, besides_approval=besides, policy=digest_of(b"p"), looked_at=(), at=datetime.now(UTC))
 
     monkeypatch.setattr(advancing, "read", read)
     monkeypatch.setattr(advancing, "judge", judge)
@@ -197,12 +211,51 @@ def test_an_older_one_that_waits_is_superseded_by_the_newer_one_that_moves(world
     assert newer.release.commit.short in ended.reason
 
 
-def test_what_waits_for_its_window_is_started_by_nobody(world: World, verdict: dict[str, Decision]) -> None:
+def test_what_waits_for_its_window_is_started_by_nobody(world: World, verdict: dict[str, Any]) -> None:
     world.granted(world.release(), "dev")
     verdict["prod"] = Decision(waits=(Wait(reason="'prod' is closed"),))
     steps = {step.environment: step for step in world.go()}
     assert (steps["prod"].kind, steps["prod"].reason) == ("waits", "'prod' is closed")
     assert world.prefects.asked == []
+
+
+def test_where_people_have_to_approve_the_run_that_asks_them_is_started_and_not_twice(
+    world: World, verdict: dict[str, Any]
+) -> None:
+    verdict["asking"] = {"prod"}
+    stored = world.release()
+    world.granted(stored, "dev")
+    assert world.steps()["hello", "prod"] == "moves"
+    world.asks(stored, "prod", Plan(reason="shown"))
+    steps = {step.environment: step for step in world.go()}
+    assert (steps["prod"].kind, steps["prod"].reason) == ("waits", "'prod' has 0 of 1 approvals")
+    assert world.prefects.asked == []
+
+
+def test_a_suspended_run_that_everybody_has_approved_of_goes_on_and_no_other_is_started(
+    world: World, verdict: dict[str, Any]
+) -> None:
+    verdict["asking"] = {"prod"}
+    stored = world.release()
+    world.granted(stored, "dev")
+    waiting = world.asks(stored, "prod", APPROVED)
+    run = waiting.run_url.rpartition("/")[2]
+    world.prefects.runs[run] = Run(id=run, name="promote", state_type="PAUSED", state_name="Suspended")
+    (step,) = [step for step in world.go() if step.environment == "prod"]
+    assert (step.kind, step.run) == ("moves", f"http://prefect/{run}")
+    assert world.prefects.resumed == [run]
+    assert world.prefects.asked == []
+
+
+def test_where_the_suspended_run_is_gone_another_one_goes_on_with_what_was_approved(
+    world: World, verdict: dict[str, Any]
+) -> None:
+    verdict["asking"] = {"prod"}
+    stored = world.release()
+    world.granted(stored, "dev")
+    world.asks(stored, "prod", APPROVED)
+    world.go()
+    assert [asked["deployment"] for asked in world.prefects.asked] == ["promote/prod"]
 
 
 def test_a_release_that_cannot_be_read_keeps_no_other_service_from_moving(world: World) -> None:
