@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pratique.decisions.bill_of_materials import bill_of
+from pratique.decisions.contents import contents_of
 from pratique.decisions.evidence import Gathered
-from pratique.decisions.findings import scans_of
 from pratique.decisions.ruled import approvals_of, exceptions_of, holds_of, revocations_of
 from pratique.decisions.situation import Situation
 from pratique.decisions.windows import opening_at
@@ -105,21 +104,7 @@ def _subject(name: str, gathered: Gathered) -> SubjectFacts:
 
 
 def _image(name: str, gathered: Gathered, now: datetime) -> SubjectFacts:
-    bill, scans = bill_of(gathered), scans_of(gathered, now)
-    return _subject(name, gathered).model_copy(
-        update={
-            "bill": {"components": bill.model_dump(mode="json")["components"]} if bill.documents else None,
-            "scans": tuple(
-                {
-                    "scanner": scan.scanner,
-                    "finished_at": seconds(scan.finished_at),
-                    "findings": [finding.model_dump(mode="json") for finding in scan.findings],
-                }
-                for scan in scans.scans
-            ),
-            "faults": (*bill.faults, *scans.faults),
-        }
-    )
+    return _subject(name, gathered).model_copy(update=dict(contents_of(gathered, now)))
 
 
 def _signers(gathered: Gathered, digest: Digest) -> tuple[SignerFacts, ...]:
