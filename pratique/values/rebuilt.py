@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pratique.values._base import Value
+from pratique.values.names import Name
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import SignedRuling
+
+
+class Fence(Value):
+    """The highest fencing token that is known of a service in an environment."""
+
+    service: Name
+    environment: Name
+    highest: int
 
 
 class Rebuilt(Value):
@@ -17,12 +26,7 @@ class Rebuilt(Value):
     """Each granted by evidence of its own, in the order in which they began."""
     rulings: tuple[SignedRuling, ...] = ()
     """In the order in which they were made."""
-
-    @property
-    def fences(self) -> dict[tuple[str, str], int]:
-        """The highest fence that a grant of each service and environment names."""
-        found: dict[tuple[str, str], int] = {}
-        for promotion in self.promotions:
-            place = (promotion.service, promotion.environment)
-            found[place] = max(found.get(place, 0), promotion.fence or 0)
-        return found
+    fences: tuple[Fence, ...] = ()
+    """One for each place that has had a grant."""
+    left_out: tuple[str, ...] = ()
+    """What was found and is not in it, each with why."""

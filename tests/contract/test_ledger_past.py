@@ -12,7 +12,7 @@ from pratique.values.digest import digest_of
 from pratique.values.evidence import KeySigner
 from pratique.values.grant import GrantEvidence
 from pratique.values.promotion import Promotion, PromotionState
-from pratique.values.rebuilt import Rebuilt
+from pratique.values.rebuilt import Fence, Rebuilt
 from pratique.values.ruling import Hold, Lift, Revoke, Ruling, SignedRuling
 from tests.contract.promotions import a_promotion, a_release
 
@@ -112,26 +112,27 @@ def a_past() -> Rebuilt:
         )
         for environment, fence in (("dev", 2), ("prod", 3), ("dev", 7))
     )
-    return Rebuilt(releases=releases, promotions=grants, rulings=(a_hold(10), a_hold(11)))
+    fences = (Fence(service="hello", environment="dev", highest=7), Fence(service="hello", environment="prod", highest=4))
+    return Rebuilt(releases=releases, promotions=grants, rulings=(a_hold(10), a_hold(11)), fences=fences)
 
 
 def test_what_is_rebuilt_is_on_record_in_its_order_under_its_fences(ledger: Ledger) -> None:
     past = a_past()
-    assert ledger.is_empty()
+    ledger.require_empty()
     ledger.rebuild(past)
 
-    assert not ledger.is_empty()
     assert tuple(reversed(ledger.releases())) == past.releases
     assert tuple(reversed(ledger.history())) == past.promotions
     assert tuple(reversed(ledger.rulings("hello"))) == past.rulings
     assert ledger.granted("hello", "dev") == past.promotions[2]
     assert ledger.environments() == [("hello", "dev"), ("hello", "prod")]
     assert ledger.holder("hello", "dev") is None
-    goes_on = a_promotion(environment="dev")
-    ledger.begin(goes_on)
-    lease = ledger.acquire(goes_on.id, LONG)
-    assert lease is not None
-    assert lease.fence == 8
+    for environment, fence in (("dev", 8), ("prod", 5)):
+        goes_on = a_promotion(environment=environment)
+        ledger.begin(goes_on)
+        lease = ledger.acquire(goes_on.id, LONG)
+        assert lease is not None
+        assert lease.fence == fence
 
 
 @pytest.mark.parametrize(
@@ -147,9 +148,9 @@ def test_a_ledger_that_holds_anything_is_not_rebuilt_and_left_alone(ledger: Ledg
     assert callable(hold)
     hold(ledger)
     before = (ledger.releases(), ledger.history(), ledger.rulings("hello"))
-    assert not ledger.is_empty()
-    with pytest.raises(Refused, match=r"holds something, and is left alone: let ledger\.url name a new one"):
-        ledger.rebuild(a_past())
+    for ask in (ledger.require_empty, lambda: ledger.rebuild(a_past())):
+        with pytest.raises(Refused, match=r"holds something, and is left alone: let ledger\.url name a new one"):
+            ask()
     assert (ledger.releases(), ledger.history(), ledger.rulings("hello")) == before
 
 
@@ -158,4 +159,4 @@ def test_what_contradicts_itself_is_rebuilt_not_at_all(ledger: Ledger) -> None:
     twice = past.model_copy(update={"promotions": (*past.promotions, past.promotions[0])})
     with pytest.raises(Refused):
         ledger.rebuild(twice)
-    assert ledger.is_empty()
+    ledger.require_empty()

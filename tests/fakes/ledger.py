@@ -174,18 +174,18 @@ class FakeLedger:
         later = [one for one in self._grants(grant.service, grant.environment) if (one.fence or 0) > (grant.fence or 0)]
         return next((one for one in reversed(later) if one.evidence is None or one.evidence != grant.evidence), None)
 
-    def is_empty(self) -> bool:
-        return not (self._releases or self._promotions or self._locks or self._rulings)
+    def require_empty(self) -> None:
+        if self._releases or self._promotions or self._locks or self._rulings:
+            raise Refused("the ledger holds something, and is left alone: let ledger.url name a new one")
 
     def rebuild(self, rebuilt: Rebuilt) -> None:
         with self._turn:
-            if not self.is_empty():
-                raise Refused("the ledger holds something, and is left alone: let ledger.url name a new one")
+            self.require_empty()
             if len({promotion.id for promotion in rebuilt.promotions}) < len(rebuilt.promotions):
                 raise Refused("the ledger contradicts this: one promotion is there twice")
             self._releases = {stored.digest: stored for stored in rebuilt.releases}
             self._promotions = {promotion.id: promotion for promotion in rebuilt.promotions}
-            self._locks = {place: Lock(fence=fence) for place, fence in rebuilt.fences.items()}
+            self._locks = {(known.service, known.environment): Lock(known.highest) for known in rebuilt.fences}
             self._rulings = {signed.bundle: signed for signed in rebuilt.rulings}
 
     def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:

@@ -191,15 +191,14 @@ class SqlLedger(Database):
         with self._reading() as connection:
             return records.require_promotion(connection, promotion_id)
 
-    def is_empty(self) -> bool:
+    def require_empty(self) -> None:
         with self._reading() as connection:
-            return rebuilding.is_empty(connection)
+            rebuilding.require_empty(connection, self._place)
 
     def rebuild(self, rebuilt: Rebuilt) -> None:
         with self._writing() as connection:
             rebuilding.keep_others_out(connection)
-            if not rebuilding.is_empty(connection):
-                raise Refused(f"ledger {self._place} holds something, and is left alone: let ledger.url name a new one")
+            rebuilding.require_empty(connection, self._place)
             rebuilding.fill(connection, rebuilt)
 
     def _turn_of(self, connection: Connection, promotion_id: str) -> tuple[Promotion, locking.Turn]:

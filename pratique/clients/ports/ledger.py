@@ -113,8 +113,8 @@ class Ledger(WaitingList, Protocol):
         """
         ...
 
-    def is_empty(self) -> bool:
-        """Whether nothing was ever recorded: no release, no promotion, no lock, no ruling."""
+    def require_empty(self) -> None:
+        """Return where nothing was ever recorded: no release, no promotion, no lock, no ruling."""
         ...
 
     def rebuild(self, rebuilt: Rebuilt) -> None:
