@@ -25,8 +25,12 @@ def cited_grant(
     registry: Registry, verifier: EvidenceVerifier, service: str, bundle: Digest, trusted: Sequence[Trusted]
 ) -> SignedGrant:
     """As `cited`, refused where it is no grant."""
-    found = cited(registry, verifier, service, bundle, trusted)
+    return as_grant(cited(registry, verifier, service, bundle, trusted))
+
+
+def as_grant(found: VerifiedStatement) -> SignedGrant:
+    """The statement as a grant; refused where it is none."""
     signed, problem = grant_in(found) if found.statement.predicate_type == GRANT_PREDICATE else (None, "it is no grant")
     if signed is None:
-        raise Refused(f"bundle {bundle}: {problem}")
+        raise Refused(f"bundle {found.bundle}: {problem}")
     return signed
