@@ -11,21 +11,19 @@ from pratique.bootstrap import clients
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 
-ledger = typer.Typer(
-    name="ledger",
+app = typer.Typer(
     help="The database of promotions, locks and history: an index of what was signed.",
     no_args_is_help=True,
-    pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
 
 
-@ledger.callback()
+@app.callback()
 def _ledger() -> None:
     """The database of promotions, locks and history: an index of what was signed."""
 
 
-@ledger.command()
+@app.command()
 def rebuild(
     services: Annotated[
         list[str] | None, typer.Argument(help="Which services; without them, those of the settings, or of the registry.")

@@ -103,15 +103,15 @@ class Factory(Clients):
                 content = f"{section.name} of {commit_.id}".encode()
                 digest = registry.push_artifact(repository, "application/vnd.example.image", content, [], {})
                 images.append(ReleasedImage(name=section.name, reference=ImageReference(repository=repository, digest=digest)))
-            bundle = f"infrastructure of {service}".encode()
+            infrastructure = releases.store_infrastructure(registry, service, f"infrastructure of {service}".encode())
             release = Release(
                 service=service,
                 commit=commit_,
                 images=tuple(images),
-                infrastructure=digest_of(bundle),
+                infrastructure=infrastructure,
                 manifest=MANIFEST.model_copy(update={"service": service}),
             )
-            stored = releases.store(registry, release, bundle)
+            stored = releases.store(registry, release)
         run = RunDetails(builder="https://example.test/builder", started=built - timedelta(minutes=1), finished=built)
         for image, section in zip(images, MANIFEST.images, strict=True):
             for statement in image_statements(image.reference, section, commit_, run):
@@ -165,14 +165,14 @@ class Factory(Clients):
             assert lease is not None
             place = environment_of(stored.release.manifest, promotion.environment)
             passage = Passage(promotion=ledger.promotion(promotion.id), stored=stored, environment=place, lease=lease)
-            approvals = tuple(how.get("approvals", ()))
             judged = Judged(
                 decision=Decision(),
+                besides_approval=Decision(),
                 policy=POLICY,
                 looked_at=(),
-                approvals=approvals,
+                excepted=tuple(how.get("excepted", ())),
+                approvals=tuple(how.get("approvals", ())),
                 at=datetime.now(UTC),
-                **how.get("judged", {}),
             )
             reason, address = how.get("reason", ""), f"127.0.0.1:{20000 + lease.fence}"
             checks = (CheckResult(name="healthy", passed=True, detail="200 OK", attempts=1, seconds=0.1),)

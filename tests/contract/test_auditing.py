@@ -40,7 +40,7 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> list[Decision]:
 
     def judge(_clients: Any, _stored: StoredRelease, environment: Environment, *, purpose: str) -> Judged:
         assert (environment.name, purpose) == ("dev", "reverify")
-        return Judged(decision=said[-1], policy=POLICY, looked_at=(), at=datetime.now(UTC))
+        return Judged(decision=said[-1], besides_approval=said[-1], policy=POLICY, looked_at=(), at=datetime.now(UTC))
 
     monkeypatch.setattr(auditing, "judge", judge)
     return said

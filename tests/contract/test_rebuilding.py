@@ -189,7 +189,7 @@ def test_what_is_not_signed_throughout_is_left_out_and_told(factory: Factory) ->
         update={"images": (image,), "commit": stored.release.commit.model_copy(update={"id": "e" * 40})}
     )
     with factory.registry() as registry:
-        store(registry, forged, b"infrastructure of hello")
+        store(registry, forged)
         registry.tag(stored.reference.repository, stored.digest, commit_tag("f" * 40))
         registry.tag(stored.reference.repository, stored.digest, "latest")
 
