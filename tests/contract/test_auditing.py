@@ -20,6 +20,7 @@ from pratique.values.audit import Audit
 from pratique.values.decision import Decision
 from pratique.values.digest import digest_of
 from pratique.values.environment import Environment
+from pratique.values.gate import Excepted
 from pratique.values.judged import Judged
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease, release_repository
@@ -288,3 +289,28 @@ def test_what_the_gates_say_today_is_told_and_takes_nothing_from_the_proof(facto
     found = audited(factory)
     assert found.against == ("a vulnerability is known now",)
     assert (found.is_proved, found.is_valid) == (True, False)
+
+
+def test_exceptions_are_told_with_who_signed_them_and_until_when(factory: Factory) -> None:
+    stored = factory.make("hello", BUILT)
+    bundles = factory.excepted(stored, "dev", "soak")
+    now = datetime.now(UTC)
+    passed_over = Excepted(
+        gate="soak", reason="too soon", by=("ada", "bob"), until=now, why="the fix is in it", bundles=bundles
+    )
+    factory.finish(stored, factory.begun(stored, "dev"), excepted=[passed_over])
+    found = audited(factory)
+    assert found.is_proved, found.faults
+    assert [(one.by, one.bundle) for one in found.exceptions] == list(zip(("ada", "bob"), bundles, strict=True))
+    assert all(one.says.startswith("soak passed over until ") for one in found.exceptions)
+
+
+def test_a_grant_is_never_earlier_than_what_it_replaces(factory: Factory) -> None:
+    _, granted = delivered(factory)
+    assert granted.finished_at is not None
+    ahead = granted.finished_at + timedelta(minutes=1)
+    change(factory, granted, finished_at=ahead)
+    later = factory.promote(factory.make("hello", BUILT), "dev")
+    assert later.finished_at == ahead
+    with factory.ledger() as ledger:
+        assert ledger.granted_at("hello", "dev", ahead) == ledger.granted("hello", "dev") == later
