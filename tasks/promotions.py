@@ -84,14 +84,16 @@ def grant(passage: Passage, address: str, evidence: GrantEvidence, reason: str =
 @step("keep {passage.environment.name}", RETRY_LEDGER)
 def keep(passage: Passage, before: Standing, changes: Plan, judged: Judged) -> Promotion:
     """The promotion as granted without a change, because the environment holds the release already, by the same evidence."""
-    if before.promotion.evidence is None:
+    held, reason = before.promotion, f"nothing to do, because {changes.reason}"
+    if held.evidence is None:
         # Granted before grants were signed: the environments that come after ask for a signed one.
-        evidence = sign_grant(clients(), passage, Earned(plan=changes, judged=judged, before=before))
+        earned = Earned(plan=changes, judged=judged, before=before, address=held.address, reason=reason)
+        evidence = sign_grant(clients(), passage, earned)
     else:
-        evidence = GrantEvidence(bundle=before.promotion.evidence, at=datetime.now(UTC))
+        now = datetime.now(UTC)
+        evidence = GrantEvidence(bundle=held.evidence, at=max(now, held.finished_at or now))
     with clients().ledger() as ledger:
-        reason = f"nothing to do, because {changes.reason}"
-        return ledger.grant(passage.promotion.id, passage.lease, before.promotion.address, reason, evidence)
+        return ledger.grant(passage.promotion.id, passage.lease, held.address, reason, evidence)
 
 
 @step("end the promotion as {state}", RETRY_LEDGER)

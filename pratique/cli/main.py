@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import clock, deliveries, events, local, manifests, policies, readings, rulings, shared
+from pratique.cli import auditing, clock, deliveries, events, ledger, local, manifests, policies, readings, rulings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -60,6 +60,7 @@ for command in (
     readings.releases,
     readings.environments,
     readings.history,
+    auditing.audit,
     events.webhook,
     events.events,
     shared.install,
@@ -70,6 +71,7 @@ for command in (
 # `except` is a word of Python's own, and can name no function.
 app.command("except")(rulings.except_)
 app.add_typer(policies.app, name="policy")
+app.add_typer(ledger.app, name="ledger")
 
 
 def run() -> None:

@@ -74,7 +74,7 @@ def chain_of(stored: StoredRelease, gathered: Gathered, now: datetime) -> Chain:
     for found in gathered.verified:
         if found.statement.predicate_type != GRANT_PREDICATE:
             continue
-        signed, problem = _read(found)
+        signed, problem = grant_in(found)
         if signed is None:
             faults.append(problem)
         elif problem := _contradiction(stored, found.statement, signed.grant, now):
@@ -111,7 +111,8 @@ def _time(signed: SignedGrant) -> datetime:
     return signed.grant.granted_at
 
 
-def _read(found: VerifiedStatement) -> tuple[SignedGrant | None, str]:
+def grant_in(found: VerifiedStatement) -> tuple[SignedGrant | None, str]:
+    """The grant in a statement of its predicate type, whatever it says; or why it cannot be read."""
     try:
         grant = Grant.model_validate(found.statement.predicate)
     except ValidationError as error:

@@ -41,8 +41,10 @@ def next_grant(chain: Chain, passage: Passage, earned: Earned, beside: Signed, n
     promotion, environment = passage.promotion, passage.environment
     goes_back = promotion.kind == "rollback"
     links = chain.links_to((environment.name,) if goes_back else environment.after)
-    # Another worker's clock may be ahead of ours, and a grant is never earlier than what it follows.
+    # Another worker's clock may be ahead of ours, and a grant is never earlier than what it follows, or replaces.
     earlier = [chain.by_environment[name].grant.granted_at for name in links]
+    if earned.before is not None and earned.before.promotion.finished_at is not None:
+        earlier.append(earned.before.promotion.finished_at)
     return Grant(
         kind=promotion.kind,
         service=promotion.service,

@@ -11,7 +11,7 @@ from pratique.values.release import release_repository
 from pratique.values.ruling import RULINGS, Hold, Lift, SignedRuling
 
 REMEMBERED = 500
-"""So many rulings of an environment are looked at, the newest."""
+"""So many holds and lifts of an environment are looked at, the newest."""
 
 
 def holds_in(clients: Clients, service: str, environment: str) -> tuple[SignedRuling, ...]:
@@ -20,7 +20,7 @@ def holds_in(clients: Clients, service: str, environment: str) -> tuple[SignedRu
     That there is a hold is believed of the ledger; that it is lifted, of a person's signature alone.
     """
     with clients.ledger() as ledger:
-        known = ledger.rulings(service, environment, REMEMBERED)
+        known = ledger.rulings(service, environment, REMEMBERED, kinds=("hold", "lift"))
     holds = [signed for signed in known if isinstance(signed.ruling, Hold)]
     lifts = [signed for signed in known if isinstance(signed.ruling, Lift)]
     if not lifts:

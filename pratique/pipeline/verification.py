@@ -9,7 +9,7 @@ from pratique.bootstrap import Clients
 from pratique.clients.policy_files import shipped_gates
 from pratique.clients.sigstore.gather import gather
 from pratique.decisions.facts import facts_of
-from pratique.decisions.gates import everything_has_provenance, everything_is_signed
+from pratique.decisions.genuine import is_genuine
 from pratique.decisions.judging import judged_of
 from pratique.decisions.policy import policy_digest
 from pratique.decisions.policy_sets import modules_digest
@@ -17,9 +17,8 @@ from pratique.decisions.situation import Situation
 from pratique.pipeline.holds import holds_in
 from pratique.pipeline.policies import modules_for
 from pratique.pipeline.rulers import rulers
-from pratique.values.decision import Decision, all_of
-from pratique.values.digest import digest_of
-from pratique.values.environment import Environment, environment_of
+from pratique.values.decision import Decision
+from pratique.values.environment import Environment
 from pratique.values.facts import Purpose
 from pratique.values.judged import Judged
 from pratique.values.plan import Plan
@@ -77,17 +76,7 @@ def judge_evidence(clients: Clients, stored: StoredRelease, *more: Callable[[Sit
     """Whether signatures and provenance of the release and its images verify for anyone the settings trust; and `more`."""
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, clients.trust)
-    environment = environment_of(stored.release.manifest, next(iter(stored.release.manifest.environments)))
-    situation = Situation(
-        stored=stored,
-        environment=environment,
-        origins=clients.origins,
-        trusted=clients.trust,
-        evidence=evidence,
-        policy=digest_of(b""),
-        now=datetime.now(UTC),
-    )
-    return all_of([gate(situation) for gate in (everything_is_signed, everything_has_provenance, *more)])
+    return is_genuine(stored, evidence, clients.trust, clients.origins, datetime.now(UTC), *more)
 
 
 def asks_for_approval(clients: Clients, environment: Environment) -> bool:

@@ -22,17 +22,23 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Engine, Select, insert, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 
-from pratique.clients.ledger import locking, open_ledger, records
+from pratique.clients.ledger import locking, open_ledger, records, ruled
 from pratique.clients.ledger.engine import connect
-from pratique.clients.ledger.tables import METADATA, promotions
+from pratique.clients.ledger.tables import METADATA, promotions, rulings
 from pratique.errors import FenceLost, Refused, Transient
 from pratique.settings import LedgerSettings
+from pratique.values.digest import digest_of
+from pratique.values.evidence import KeySigner
 from pratique.values.promotion import PromotionState
+from pratique.values.ruling import Revoke, SignedRuling
 from tests.contract.promotions import a_promotion
 from tests.services.postgresql import Cluster
 
 ROOT = Path(__file__).parents[2]
 LONG = timedelta(minutes=5)
+MOMENT = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+PAST = "ix_promotions_service_environment_state_finished_at_fence"
+KINDS = "ix_rulings_service_environment_kind_made_at"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -131,6 +137,7 @@ def test_ten_thousand_promotions_are_answered_from_indexes(url: str) -> None:
     with open_ledger(LedgerSettings(url=url)) as ledger, engine_of(url) as engine:
         with engine.connect().execution_options(writes=True) as connection, connection.begin():
             connection.execute(insert(promotions), [_row(number) for number in range(10_000)])
+            connection.execute(insert(rulings), [ruled.columns_of_ruling(_ruling(number)) for number in range(10_000)])
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("ANALYZE"))
 
@@ -143,13 +150,17 @@ def test_ten_thousand_promotions_are_answered_from_indexes(url: str) -> None:
                 records.grants("service-3", "place-4", a_promotion(release="3").release).limit(1),
                 "ix_promotions_service_environment_release_state_fence",
             ),
+            (records.granted_by("service-3", "place-4", MOMENT).limit(1), PAST),
+            (records.granted_after(a_promotion("service-3", "place-4", finished_at=MOMENT, fence=7)).limit(1), PAST),
+            # The few that say what was held then are sorted by their order; they are not looked for among all others.
+            (ruled.newest_rulings("service-3", "place-4", 50, ("hold", "lift"), MOMENT), KINDS),
             # All of history is read along the primary key, which in SQLite is the table itself.
             (records.history(None, None, 50), "SCAN promotions"),
         ):
             how = _explained(engine, query)
             if engine.dialect.name == "sqlite":
                 assert index in how, how
-                assert "TEMP B-TREE" not in how, how
+                assert ("TEMP B-TREE" in how) is (index == KINDS), how
             else:
                 # Which index PostgreSQL takes is its own choice, by the figures that it keeps of the rows.
                 assert "Index" in how, how
@@ -241,9 +252,19 @@ def _row(number: int) -> dict[str, object]:
         id=f"promotion-{number}",
         state=PromotionState.FAILED if number % 5 == 0 else PromotionState.GRANTED,
         fence=number,
+        finished_at=MOMENT + timedelta(seconds=number - 5000),
     )
-    columns = promotion.model_dump()
-    return columns | {"commit_id": columns.pop("commit")}
+    return records.columns_of(promotion)
+
+
+def _ruling(number: int) -> SignedRuling:
+    ruling = Revoke(
+        service=f"service-{number % 50}",
+        release=digest_of(b"release"),
+        commit="1" * 40,
+        made_at=MOMENT + timedelta(seconds=number - 5000),
+    )
+    return SignedRuling(ruling=ruling, by="ada", signer=KeySigner(hint="k"), bundle=digest_of(b"%d" % number))
 
 
 def _explained(engine: Engine, query: Select[tuple[object, ...]]) -> str:

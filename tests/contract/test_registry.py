@@ -180,6 +180,24 @@ def test_a_tag_names_a_digest_and_moves(registry: Registry, repository: str, sub
     assert registry.resolve(repository, "current") == other
 
 
+def test_tags_are_listed_each_once_and_where_there_are_none_none(registry: Registry, repository: str, subject: Digest) -> None:
+    assert [tag for tag in registry.tags(repository) if not tag.startswith("sha256-")] == []
+    assert registry.tags(f"{repository}/nowhere") == ()
+    names = [f"commit-{number:02}" for number in range(25)]
+    for name in (*names, names[0]):
+        registry.tag(repository, subject, name)
+    assert sorted(registry.tags(repository)) == names
+
+
+def test_repositories_are_listed_as_long_as_they_hold_anything(registry: Registry, repository: str, subject: Digest) -> None:
+    others = [f"{repository}/r{number}" for number in range(12)]
+    for other in others:
+        registry.push_artifact(other, "application/vnd.example", subject.encode(), [], {})
+    found = registry.repositories()
+    assert len(found) == len(set(found))
+    assert {repository, *others} <= set(found)
+
+
 def test_bundles_of_an_unknown_or_bare_subject_are_none(registry: Registry, repository: str, subject: Digest) -> None:
     assert registry.bundles(repository, subject) == ()
     assert registry.bundles(repository, NOWHERE) == ()
@@ -267,6 +285,7 @@ def test_what_is_not_there_is_not_copied(registry: Registry, repository: str) ->
         lambda registry: registry.blob("hello", NOWHERE + "\n"),
         lambda registry: registry.bundles("hello", "sha256:0"),
         lambda registry: registry.tag("hello", NOWHERE, "-option"),
+        lambda registry: registry.tags("hello/../other"),
         lambda registry: registry.copy("hello", "sha256:..", "other"),
     ],
 )

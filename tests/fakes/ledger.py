@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +14,7 @@ from pratique.values.digest import Digest
 from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.rebuilt import Rebuilt
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import SignedRuling
 
@@ -117,19 +118,29 @@ class FakeLedger:
             promotion = self.promotion(promotion_id)
             if promotion.state not in (PromotionState.RUNNING, PromotionState.WAITING):
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: {promotion.reason}")
-            running = promotion.model_copy(update={"state": PromotionState.RUNNING, "waits_until": None})
+            running = promotion.model_copy(update={"state": PromotionState.RUNNING, "reason": "", "waits_until": None})
             self._promotions[promotion_id] = running
             return running
 
     def record_ruling(self, signed: SignedRuling) -> None:
         self._rulings.setdefault(signed.bundle, signed)
 
-    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
+    def rulings(
+        self,
+        service: str,
+        environment: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[str] = (),
+        until: datetime | None = None,
+    ) -> Sequence[SignedRuling]:
         found = [
             signed
             for signed in reversed(self._rulings.values())
             if signed.ruling.service == service
             and (environment is None or getattr(signed.ruling, "environment", environment) == environment)
+            and (not kinds or signed.ruling.kind in kinds)
+            and (until is None or signed.ruling.made_at <= until)
         ]
         return found[:limit]
 
@@ -155,6 +166,27 @@ class FakeLedger:
 
     def grant_of(self, service: str, environment: str, release: str) -> Promotion | None:
         return next((grant for grant in self._grants(service, environment) if grant.release == release), None)
+
+    def granted_at(self, service: str, environment: str, at: datetime) -> Promotion | None:
+        return next((one for one in self._grants(service, environment) if one.finished_at and one.finished_at <= at), None)
+
+    def granted_after(self, grant: Promotion) -> Promotion | None:
+        later = [one for one in self._grants(grant.service, grant.environment) if (one.fence or 0) > (grant.fence or 0)]
+        return next((one for one in reversed(later) if one.evidence is None or one.evidence != grant.evidence), None)
+
+    def require_empty(self) -> None:
+        if self._releases or self._promotions or self._locks or self._rulings:
+            raise Refused("the ledger holds something, and is left alone: let ledger.url name a new one")
+
+    def rebuild(self, rebuilt: Rebuilt) -> None:
+        with self._turn:
+            self.require_empty()
+            if len({promotion.id for promotion in rebuilt.promotions}) < len(rebuilt.promotions):
+                raise Refused("the ledger contradicts this: one promotion is there twice")
+            self._releases = {stored.digest: stored for stored in rebuilt.releases}
+            self._promotions = {promotion.id: promotion for promotion in rebuilt.promotions}
+            self._locks = {(known.service, known.environment): Lock(known.highest) for known in rebuilt.fences}
+            self._rulings = {signed.bundle: signed for signed in rebuilt.rulings}
 
     def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
         return sorted(place for place in self._locks if service in (None, place[0]))

@@ -20,7 +20,7 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.blobs: dict[tuple[str, Digest], bytes] = {}
         self.manifests: dict[tuple[str, Digest], StoredManifest] = {}
-        self.tags: dict[tuple[str, str], Digest] = {}
+        self.tagged: dict[tuple[str, str], Digest] = {}
         self.attached: dict[tuple[str, Digest], list[tuple[Digest, Digest]]] = {}
         """Referrer and bundle of each subject."""
         self.uploads = 0
@@ -61,11 +61,18 @@ class FakeRegistry:
         return content
 
     def resolve(self, repository: str, tag: str) -> Digest | None:
-        return self.tags.get((require_repository(repository), require_tag(tag)))
+        return self.tagged.get((require_repository(repository), require_tag(tag)))
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        require_repository(repository)
+        return tuple(tag for where, tag in self.tagged if where == repository)
+
+    def repositories(self) -> tuple[str, ...]:
+        return tuple({repository: None for repository, _ in self.manifests})
 
     def tag(self, repository: str, digest: Digest, tag: str) -> None:
         key = (require_repository(repository), require_tag(tag))
-        self.tags[key] = self._require(repository, digest).digest
+        self.tagged[key] = self._require(repository, digest).digest
 
     def attach(self, repository: str, subject: Digest, bundle: bytes, predicate_type: str, created: datetime) -> Digest:
         manifest = documents.referrer_manifest(self._require(repository, subject), bundle, predicate_type, created)

@@ -11,7 +11,7 @@ import shlex
 import tomllib
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 import typer.main
@@ -114,12 +114,19 @@ def test_commands_and_options_that_are_shown_exist(page: Path) -> None:
             words = line.split()
         for position, word in enumerate(words[:-1]):
             if word in {"pratique", ".venv/bin/pratique"} and words[position + 1] in COMMANDS:
-                known = {option for parameter in COMMANDS[words[position + 1]].params for option in parameter.opts} | {"--help"}
+                known = options_of(COMMANDS[words[position + 1]], words[position + 2 :])
                 own = _until_the_next_command(words[position + 2 :])
                 wrong += [f"{line}: {option}" for option in own if option.startswith("--") and option not in known]
             elif word == "pratique" and re.fullmatch(r"[a-z]+", words[position + 1]) and position == 0:
                 wrong.append(f"{line}: no command {words[position + 1]}")
     assert wrong == []
+
+
+def options_of(command: Any, words: list[str]) -> set[str]:
+    """The options of a command, or of the one of a group that comes next."""
+    if isinstance(command, TyperGroup) and words and words[0] in command.commands:
+        command = command.commands[words[0]]
+    return {option for parameter in command.params for option in parameter.opts} | {"--help"}
 
 
 def test_the_readme_lists_every_command() -> None:

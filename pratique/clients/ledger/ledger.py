@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy import Connection, select
 
-from pratique.clients.ledger import locking, records, ruled, superseding
+from pratique.clients.ledger import locking, rebuilding, records, ruled, superseding
 from pratique.clients.ledger.database import Database
 from pratique.clients.ledger.engine import now
 from pratique.clients.ledger.tables import locks, promotions
@@ -18,6 +18,7 @@ from pratique.values.digest import Digest
 from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.rebuilt import Rebuilt
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import SignedRuling
 
@@ -97,9 +98,17 @@ class SqlLedger(Database):
         with self._writing() as connection:
             ruled.add_ruling(connection, signed)
 
-    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
+    def rulings(
+        self,
+        service: str,
+        environment: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[str] = (),
+        until: datetime | None = None,
+    ) -> Sequence[SignedRuling]:
         with self._reading() as connection:
-            documents = connection.execute(ruled.newest_rulings(service, environment, limit)).scalars()
+            documents = connection.execute(ruled.newest_rulings(service, environment, limit, kinds, until)).scalars()
             return [SignedRuling.model_validate_json(document) for document in documents]
 
     def waiting(self, service: str | None = None, environment: str | None = None) -> Sequence[Promotion]:
@@ -133,6 +142,14 @@ class SqlLedger(Database):
     def grant_of(self, service: str, environment: str, release: Digest) -> Promotion | None:
         with self._reading() as connection:
             return records.first_promotion(connection, records.grants(service, environment, release))
+
+    def granted_at(self, service: str, environment: str, at: datetime) -> Promotion | None:
+        with self._reading() as connection:
+            return records.first_promotion(connection, records.granted_by(service, environment, at))
+
+    def granted_after(self, grant: Promotion) -> Promotion | None:
+        with self._reading() as connection:
+            return records.first_promotion(connection, records.granted_after(grant))
 
     def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
         # Whatever has had a promotion has a lock, and of locks there are few.
@@ -173,6 +190,16 @@ class SqlLedger(Database):
     def promotion(self, promotion_id: str) -> Promotion:
         with self._reading() as connection:
             return records.require_promotion(connection, promotion_id)
+
+    def require_empty(self) -> None:
+        with self._reading() as connection:
+            rebuilding.require_empty(connection, self._place)
+
+    def rebuild(self, rebuilt: Rebuilt) -> None:
+        with self._writing() as connection:
+            rebuilding.keep_others_out(connection)
+            rebuilding.require_empty(connection, self._place)
+            rebuilding.fill(connection, rebuilt)
 
     def _turn_of(self, connection: Connection, promotion_id: str) -> tuple[Promotion, locking.Turn]:
         place = records.require_promotion(connection, promotion_id)

@@ -15,6 +15,9 @@ from pratique.values.digest import Digest, canonical_json
 from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import Release, StoredRelease
 
+_LAST_FIRST = (promotions.c.finished_at.desc(), promotions.c.fence.desc())
+"""No grant is earlier than the one it replaces, so time and fence order them alike."""
+
 
 def insert_once(connection: Connection, table: Any, **values: Any) -> None:
     """Insert a row, unless one with the same key is there."""
@@ -24,9 +27,13 @@ def insert_once(connection: Connection, table: Any, **values: Any) -> None:
 
 def add_release(connection: Connection, stored: StoredRelease, recorded_at: datetime) -> None:
     """Remember a release; one of that digest that is there already is the same."""
+    insert_once(connection, releases, **columns_of_release(stored, recorded_at))
+
+
+def columns_of_release(stored: StoredRelease, recorded_at: datetime) -> dict[str, Any]:
+    """A release as a row."""
     document = canonical_json(stored.release.model_dump(mode="json")).decode()
-    service = stored.release.service
-    insert_once(connection, releases, digest=stored.digest, service=service, document=document, recorded_at=recorded_at)
+    return {"digest": stored.digest, "service": stored.release.service, "document": document, "recorded_at": recorded_at}
 
 
 def newest_releases(service: str | None, limit: int) -> Select[Any]:
@@ -44,7 +51,7 @@ def add_promotion(connection: Connection, promotion: Promotion) -> None:
     """Record a promotion that starts; the same one again is harmless."""
     present = find_promotion(connection, promotion.id)
     if present is None:
-        connection.execute(insert(promotions).values(_columns(promotion)))
+        connection.execute(insert(promotions).values(columns_of(promotion)))
         return
     fixed = {"kind", "service", "environment", "release", "commit"}
     if present.model_dump(include=fixed) != promotion.model_dump(include=fixed):
@@ -97,13 +104,21 @@ def history(service: str | None, environment: str | None, limit: int) -> Select[
 
 def grants(service: str, environment: str, release: str | None = None) -> Select[Any]:
     """Grants, the last one first."""
-    query = (
-        select(promotions)
-        .where(promotions.c.service == service, promotions.c.environment == environment)
-        .where(promotions.c.state == PromotionState.GRANTED)
-        .order_by(promotions.c.fence.desc())
-    )
+    query = _granted(service, environment).order_by(promotions.c.fence.desc())
     return query if release is None else query.where(promotions.c.release == release)
+
+
+def granted_by(service: str, environment: str, at: datetime) -> Select[Any]:
+    """Grants that were made by then, the last one first."""
+    return _granted(service, environment).where(promotions.c.finished_at <= at).order_by(*_LAST_FIRST)
+
+
+def granted_after(grant: Promotion) -> Select[Any]:
+    """Grants by other evidence that came after this one, the first one first."""
+    later = (promotions.c.finished_at >= grant.finished_at) & (promotions.c.fence > grant.fence)
+    other = promotions.c.evidence.is_(None) | (promotions.c.evidence != grant.evidence)
+    query = _granted(grant.service, grant.environment).where(later, other)
+    return query.order_by(promotions.c.finished_at, promotions.c.fence)
 
 
 def promotion_of(row: Row[Any]) -> Promotion:
@@ -115,7 +130,16 @@ def promotion_of(row: Row[Any]) -> Promotion:
     return Promotion.model_validate(columns)
 
 
-def _columns(promotion: Promotion) -> dict[str, Any]:
+def _granted(service: str, environment: str) -> Select[Any]:
+    return (
+        select(promotions)
+        .where(promotions.c.service == service, promotions.c.environment == environment)
+        .where(promotions.c.state == PromotionState.GRANTED)
+    )
+
+
+def columns_of(promotion: Promotion) -> dict[str, Any]:
+    """A promotion as a row."""
     columns = promotion.model_dump()
     columns["commit_id"] = columns.pop("commit")
     columns["asked"] = asked_column(promotion.asked)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
@@ -13,21 +15,30 @@ from pratique.values.ruling import Revoke, SignedRuling
 
 def add_ruling(connection: Connection, signed: SignedRuling) -> None:
     """Remember a ruling; one in the same bundle that is there already is the same."""
+    insert_once(connection, rulings, **columns_of_ruling(signed))
+
+
+def columns_of_ruling(signed: SignedRuling) -> dict[str, Any]:
+    """A ruling as a row."""
     ruling = signed.ruling
-    insert_once(
-        connection,
-        rulings,
-        bundle=signed.bundle,
-        kind=ruling.kind,
-        service=ruling.service,
-        environment="" if isinstance(ruling, Revoke) else ruling.environment,
-        release=ruling.release,
-        made_at=ruling.made_at,
-        document=signed.model_dump_json(),
-    )
+    return {
+        "bundle": signed.bundle,
+        "kind": ruling.kind,
+        "service": ruling.service,
+        "environment": "" if isinstance(ruling, Revoke) else ruling.environment,
+        "release": ruling.release,
+        "made_at": ruling.made_at,
+        "document": signed.model_dump_json(),
+    }
 
 
-def newest_rulings(service: str, environment: str | None, limit: int) -> Select[Any]:
+def newest_rulings(
+    service: str, environment: str | None, limit: int, kinds: Collection[str] = (), until: datetime | None = None
+) -> Select[Any]:
     """The documents, newest first: of an environment, with those that concern every one, or of all."""
     query = select(rulings.c.document).where(rulings.c.service == service).order_by(rulings.c.number.desc()).limit(limit)
-    return query if environment is None else query.where(rulings.c.environment.in_(["", environment]))
+    if environment is not None:
+        query = query.where(rulings.c.environment.in_(["", environment]))
+    if kinds:
+        query = query.where(rulings.c.kind.in_(sorted(kinds)))
+    return query if until is None else query.where(rulings.c.made_at <= until)

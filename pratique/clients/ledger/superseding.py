@@ -50,8 +50,8 @@ def let_wait(
 
 
 def go_on(connection: Connection, promotion: Promotion) -> Promotion:
-    """Record that one that waited runs again; what it was asked about stays on record."""
-    change = {"state": PromotionState.RUNNING, "waits_until": None}
+    """Record that one that waited runs again: it has no reason to wait any more; what it was asked about stays on record."""
+    change = {"state": PromotionState.RUNNING, "reason": "", "waits_until": None}
     connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(change))
     return promotion.model_copy(update=change)
 

@@ -112,6 +112,8 @@ promotions = Table(
     # Under a lock whose fence only grows, the highest fence is the last grant.
     Index(None, "service", "environment", "state", "fence"),
     Index(None, "service", "environment", "release", "state", "fence"),
+    # What was held when: no grant is earlier than the one it replaces.
+    Index(None, "service", "environment", "state", "finished_at", "fence"),
     Index(None, "state", "service", "environment"),
 )
 
@@ -150,6 +152,7 @@ rulings = Table(
     Column("made_at", UtcTime, nullable=False),
     Column("document", Text, nullable=False),
     Index(None, "service", "environment", "number"),
+    Index(None, "service", "environment", "kind", "made_at"),
 )
 
 inbox = Table(

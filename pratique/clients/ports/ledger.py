@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from pratique.clients.ports.waiting_list import WaitingList
@@ -11,6 +11,7 @@ from pratique.values.digest import Digest
 from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
+from pratique.values.rebuilt import Rebuilt
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import SignedRuling
 
@@ -55,6 +56,14 @@ class Ledger(WaitingList, Protocol):
         """The newest grant of that very release in that environment, whatever has been granted since."""
         ...
 
+    def granted_at(self, service: str, environment: str, at: datetime) -> Promotion | None:
+        """The last one that was granted by then: what the environment held at that time."""
+        ...
+
+    def granted_after(self, grant: Promotion) -> Promotion | None:
+        """The first one that was granted there after this one by other evidence: what ended its time."""
+        ...
+
     def environments(self, service: str | None = None) -> Sequence[tuple[str, str]]:
         """Every (service, environment) that has a promotion on record, sorted."""
         ...
@@ -89,8 +98,27 @@ class Ledger(WaitingList, Protocol):
         """Remember what was decided about a release; again is harmless."""
         ...
 
-    def rulings(self, service: str, environment: str | None = None, limit: int = 50) -> Sequence[SignedRuling]:
-        """The newest rulings first: of an environment, with those that concern every one, or of all."""
+    def rulings(
+        self,
+        service: str,
+        environment: str | None = None,
+        limit: int = 50,
+        *,
+        kinds: Collection[str] = (),
+        until: datetime | None = None,
+    ) -> Sequence[SignedRuling]:
+        """The newest rulings first: of an environment, with those that concern every one, or of all.
+
+        Only those of these `kinds`, where some are named, and only those that were made by `until`.
+        """
+        ...
+
+    def require_empty(self) -> None:
+        """Return where nothing was ever recorded: no release, no promotion, no lock, no ruling."""
+        ...
+
+    def rebuild(self, rebuilt: Rebuilt) -> None:
+        """Record all of it in one transaction, each lock free and under the highest fence; refused where it is not empty."""
         ...
 
     def promotion(self, promotion_id: str) -> Promotion:

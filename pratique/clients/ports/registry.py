@@ -90,6 +90,14 @@ class Registry(Protocol):
         """The digest the tag names now, or None."""
         ...
 
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """Every tag of the repository, in no order; none where there is no such repository."""
+        ...
+
+    def repositories(self) -> tuple[str, ...]:
+        """Every repository, in no order; refused where the registry does not list them, as some do not."""
+        ...
+
     def tag(self, repository: str, digest: Digest, tag: str) -> None:
         """Let `tag` name `digest`."""
         ...

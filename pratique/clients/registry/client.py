@@ -11,6 +11,7 @@ from pratique.clients.registry import documents
 from pratique.clients.registry.blobs import Blobs, require_file
 from pratique.clients.registry.copying import Copying, Side
 from pratique.clients.registry.credentials import Credentials
+from pratique.clients.registry.lists import Lists
 from pratique.clients.registry.manifests import Manifests
 from pratique.clients.registry.names import require_digest, require_repository, require_tag
 from pratique.clients.registry.parallel import in_parallel
@@ -33,6 +34,7 @@ class OciRegistry:
         self._manifests = Manifests(wire)
         self._referrers = Referrers(wire, self._manifests)
         self.side = Side(self._blobs, self._manifests, self._referrers)
+        self._lists = Lists(wire)
 
     def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
         """The digest of the pushed OCI manifest; where that is there already, nothing is sent."""
@@ -76,6 +78,14 @@ class OciRegistry:
     def resolve(self, repository: str, tag: str) -> Digest | None:
         """The digest the tag names now, or None."""
         return self._manifests.digest(require_repository(repository), require_tag(tag))
+
+    def tags(self, repository: str) -> tuple[str, ...]:
+        """Every tag of the repository, in no order."""
+        return tuple(self._lists.tags(require_repository(repository)))
+
+    def repositories(self) -> tuple[str, ...]:
+        """Every repository, in no order; refused where the registry does not list them."""
+        return tuple(self._lists.repositories())
 
     def tag(self, repository: str, digest: Digest, tag: str) -> None:
         """Let `tag` name `digest`; refused where there is no such manifest."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import threading
 import time
 from http import HTTPStatus
@@ -19,6 +18,7 @@ import httpx
 from pydantic import ValidationError
 
 from pratique.clients.registry.documents import INDEX_TYPE, Descriptor, Pointer, index
+from pratique.clients.registry.lists import NEXT_PAGE
 from pratique.clients.registry.manifests import Manifests
 from pratique.clients.registry.names import referrers_tag
 from pratique.clients.registry.purpose import Purpose
@@ -32,9 +32,6 @@ MOST = 1000
 _ATTEMPTS = 30
 _TURNS = tuple(threading.Lock() for _ in range(64))
 """Of each repository, several sharing one: a fixed number needs no clearing away."""
-
-_NEXT_PAGE = re.compile(r'<([^<>]*)>[^,]*;\s*rel="?next\b')
-"""RFC 8288's `Link` header, as far as the distribution specification uses it."""
 
 _NO_API = (HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_ACCEPTABLE)
 
@@ -91,7 +88,7 @@ class Referrers:
                 return None
             entries += self._entries(repository, answer.content)
             self._require_few(repository, subject, entries)
-            following = _NEXT_PAGE.search(answer.headers.get("Link", ""))
+            following = NEXT_PAGE.search(answer.headers.get("Link", ""))
             if following is None:
                 return entries
             target = self._wire.absolute(purpose, answer, following[1])

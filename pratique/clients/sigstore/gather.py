@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pratique.clients.ports import EvidenceSigner, EvidenceVerifier, Registry
@@ -59,10 +59,22 @@ def gather_one(
     rulers: Rulers = NOBODY,
 ) -> Gathered:
     """What is attached to one image or release: a bundle that does not verify hides none that does, and is remembered."""
+    bundles = registry.bundles(reference.repository, reference.digest)
+    return sort_out(verifier, reference, bundles, trusted, rulers)
+
+
+def sort_out(
+    verifier: EvidenceVerifier,
+    reference: ImageReference,
+    bundles: Iterable[bytes],
+    trusted: Sequence[Trusted],
+    rulers: Rulers = NOBODY,
+) -> Gathered:
+    """As `gather_one`, of bundles that were read before."""
     verified: list[VerifiedStatement] = []
     ruled: list[VerifiedStatement] = []
     rejected: list[str] = []
-    for bundle in registry.bundles(reference.repository, reference.digest):
+    for bundle in bundles:
         try:
             found = verifier.verify(bundle, trusted)
         except Refused as no:

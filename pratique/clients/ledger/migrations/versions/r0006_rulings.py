@@ -1,4 +1,4 @@
-"""What people are asked to approve of, and what they and the pipeline have decided."""
+"""What people are asked to approve of, what they and the pipeline have decided, and what was held when."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def upgrade() -> None:
         sa.UniqueConstraint("bundle", name="uq_rulings_bundle"),
     )
     op.create_index("ix_rulings_service_environment_number", "rulings", ["service", "environment", "number"])
+    op.create_index("ix_rulings_service_environment_kind_made_at", "rulings", ["service", "environment", "kind", "made_at"])
+    op.create_index(
+        "ix_promotions_service_environment_state_finished_at_fence",
+        "promotions",
+        ["service", "environment", "state", "finished_at", "fence"],
+    )
