@@ -49,11 +49,17 @@ def test_one_that_waited_goes_on_under_its_own_name_and_keeps_what_was_asked(led
     ledger.begin(promotion)
     ledger.wait(promotion.id, "waits for approval", datetime.now(UTC), ASKED)
     going = ledger.go_on(promotion.id)
-    assert (going.state, going.waits_until, going.asked) == (PromotionState.RUNNING, None, ASKED)
+    assert (going.state, going.reason, going.waits_until, going.asked) == (PromotionState.RUNNING, "", None, ASKED)
     assert ledger.go_on(promotion.id) == going
     lease = ledger.acquire(promotion.id, timedelta(minutes=1))
     assert lease is not None
     assert ledger.grant(promotion.id, lease, "127.0.0.1:8080").state is PromotionState.GRANTED
+
+
+def test_one_that_runs_goes_on_as_it_is_its_reason_too(ledger: Ledger) -> None:
+    promotion = a_promotion(kind="rollback", reason="errors after 14:00")
+    ledger.begin(promotion)
+    assert ledger.go_on(promotion.id) == ledger.promotion(promotion.id) == promotion
 
 
 def test_one_that_has_ended_does_not_go_on_and_says_why(ledger: Ledger) -> None:

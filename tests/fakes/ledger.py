@@ -116,7 +116,9 @@ class FakeLedger:
     def go_on(self, promotion_id: str) -> Promotion:
         with self._turn:
             promotion = self.promotion(promotion_id)
-            if promotion.state not in (PromotionState.RUNNING, PromotionState.WAITING):
+            if promotion.state is PromotionState.RUNNING:
+                return promotion
+            if promotion.state is not PromotionState.WAITING:
                 raise Refused(f"promotion {promotion_id} has ended as {promotion.state}, and stays so: {promotion.reason}")
             running = promotion.model_copy(update={"state": PromotionState.RUNNING, "reason": "", "waits_until": None})
             self._promotions[promotion_id] = running
