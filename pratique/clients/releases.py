@@ -14,7 +14,7 @@ from datetime import UTC
 
 from pydantic import ValidationError
 
-from pratique.clients.ports import Registry, StoredManifest
+from pratique.clients.ports import Registry, RegistryReading, StoredManifest
 from pratique.clients.registry.documents import EMPTY, EMPTY_TYPE, Document, read_document
 from pratique.errors import Refused
 from pratique.values.digest import Digest, canonical_json, digest_of
@@ -81,7 +81,7 @@ def find(registry: Registry, service: str, commit_id: str) -> StoredRelease | No
     return stored
 
 
-def read(registry: Registry, service: str, digest: Digest) -> StoredRelease:
+def read(registry: RegistryReading, service: str, digest: Digest) -> StoredRelease:
     """The release of that digest; refused where there is none, or where what is there is not a release of `service`."""
     place = f"{release_repository(service)}@{digest}"
     stored = registry.manifest(release_repository(service), digest)
@@ -102,7 +102,7 @@ def read(registry: Registry, service: str, digest: Digest) -> StoredRelease:
     return found
 
 
-def infrastructure(registry: Registry, stored: StoredRelease) -> bytes:
+def infrastructure(registry: RegistryReading, stored: StoredRelease) -> bytes:
     """The infrastructure bundle that the release names; `pratique.decisions.bundle.unpack` reads it."""
     layer = _layer_of(registry, stored.infrastructure)
     content = registry.blob(stored.infrastructure.repository, layer)
@@ -122,7 +122,7 @@ def _config_of(stored: StoredManifest, place: str) -> Digest:
     return config.digest
 
 
-def _layer_of(registry: Registry, reference: ImageReference) -> Digest:
+def _layer_of(registry: RegistryReading, reference: ImageReference) -> Digest:
     """The digest of the bundle itself, where the manifest is an infrastructure bundle's."""
     stored = registry.manifest(reference.repository, reference.digest)
     if stored is None:

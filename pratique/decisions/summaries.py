@@ -23,13 +23,26 @@ RESULT_PREDICATE: Final = "https://in-toto.io/attestation/test-result/v0.1"
 VERIFIER = "https://pratique.dev/gates"
 """`verifier.id` of our summaries."""
 
-_LEVEL = "SLSA_BUILD_LEVEL_1"
+LEVEL = "SLSA_BUILD_LEVEL_1"
 """What provenance by the pipeline itself comes to: it is there, and nothing isolates the build from it."""
+
+SLSA_VERSION = "1.0"
+
+# Fields of our own, named by URIs, as the in-toto specification has extensions.
+REASONS = "https://pratique.dev/reasons"
+"""Everything that spoke against it and was not passed over."""
+EXCEPTED = "https://pratique.dev/excepted"
+"""What was passed over, each by signed exceptions."""
 
 
 def place_uri(environment: Environment) -> str:
     """The environment, as a URI."""
     return f"urn:pratique:environment:{environment.service}:{environment.name}"
+
+
+def policy_uri(environment: Environment) -> str:
+    """Everything that is asked for in the environment, as a URI."""
+    return f"{place_uri(environment)}:policy"
 
 
 def verification_summary(stored: StoredRelease, environment: Environment, judged: Judged) -> Statement:
@@ -39,18 +52,17 @@ def verification_summary(stored: StoredRelease, environment: Environment, judged
         "verifier": {"id": VERIFIER, "version": {"pratique": __version__}},
         "timeVerified": judged.at.isoformat(),
         "resourceUri": place_uri(environment),
-        "policy": {"uri": f"{place_uri(environment)}:policy", "digest": _sha256(judged.policy)},
+        "policy": {"uri": policy_uri(environment), "digest": _sha256(judged.policy)},
         "inputAttestations": [{"digest": _sha256(bundle)} for bundle in judged.looked_at],
         "verificationResult": "PASSED" if allowed else "FAILED",
-        "verifiedLevels": [_LEVEL] if allowed else ["FAILED"],
-        "slsaVersion": "1.0",
+        "verifiedLevels": [LEVEL] if allowed else ["FAILED"],
+        "slsaVersion": SLSA_VERSION,
     }
-    # Fields of our own, named by URIs, as the in-toto specification has extensions.
     against = [*judged.decision.reasons, *(wait.reason for wait in judged.decision.waits)]
     if against:
-        predicate["https://pratique.dev/reasons"] = against
+        predicate[REASONS] = against
     if judged.excepted:
-        predicate["https://pratique.dev/excepted"] = [one.model_dump(mode="json") for one in judged.excepted]
+        predicate[EXCEPTED] = [one.model_dump(mode="json") for one in judged.excepted]
     return statement_about(stored.reference.repository, stored.digest, SUMMARY_PREDICATE, predicate)
 
 

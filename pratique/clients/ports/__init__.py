@@ -7,7 +7,7 @@ from pratique.clients.ports.engine import Builder, ImageBuild, Workloads
 from pratique.clients.ports.evidence import EvidenceSigner, EvidenceVerifier
 from pratique.clients.ports.ledger import Ledger
 from pratique.clients.ports.log import Log
-from pratique.clients.ports.registry import Copied, LayerFile, OciImage, Registry, StoredManifest
+from pratique.clients.ports.registry import Copied, LayerFile, OciImage, Registry, RegistryReading, StoredManifest
 from pratique.clients.ports.scanning import Biller, Scanner
 from pratique.clients.ports.secrets import Secrets, SigningKeys
 from pratique.clients.ports.source import Source
@@ -25,6 +25,7 @@ __all__ = [
     "Log",
     "OciImage",
     "Registry",
+    "RegistryReading",
     "Scanner",
     "Secrets",
     "SigningKeys",

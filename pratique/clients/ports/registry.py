@@ -57,7 +57,23 @@ class Copied(Value):
         )
 
 
-class Registry(Protocol):
+class RegistryReading(Protocol):
+    """What is read from an OCI registry, or from a file that holds what was in one."""
+
+    def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
+        """The manifest, or None where there is none."""
+        ...
+
+    def blob(self, repository: str, digest: Digest) -> bytes:
+        """The blob's content, digest verified."""
+        ...
+
+    def bundles(self, repository: str, subject: Digest) -> tuple[bytes, ...]:
+        """Every Sigstore bundle attached to `subject`."""
+        ...
+
+
+class Registry(RegistryReading, Protocol):
     """An OCI registry (distribution spec 1.1; referrers by tag where it has no referrers API)."""
 
     def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
@@ -78,14 +94,6 @@ class Registry(Protocol):
         """
         ...
 
-    def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
-        """The manifest, or None where there is none."""
-        ...
-
-    def blob(self, repository: str, digest: Digest) -> bytes:
-        """The blob's content, digest verified."""
-        ...
-
     def resolve(self, repository: str, tag: str) -> Digest | None:
         """The digest the tag names now, or None."""
         ...
@@ -104,10 +112,6 @@ class Registry(Protocol):
 
     def attach(self, repository: str, subject: Digest, bundle: bytes, predicate_type: str, created: datetime) -> Digest:
         """The digest of the referrer that carries the bundle, laid out as cosign v3 does; attaching it again is harmless."""
-        ...
-
-    def bundles(self, repository: str, subject: Digest) -> tuple[bytes, ...]:
-        """Every Sigstore bundle attached to `subject`."""
         ...
 
     def copy(self, source: str, digest: Digest, target: str, into: Self | None = None) -> Copied:

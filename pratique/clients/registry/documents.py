@@ -49,6 +49,7 @@ class Document(BaseModel):
     """The parts of a manifest or an index that are relied on; what else it holds is another tool's."""
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel, validate_by_name=True)
+    media_type: str = ""
     artifact_type: str = ""
     config: Pointer | None = None
     layers: tuple[Pointer, ...] = ()
@@ -89,9 +90,19 @@ def artifact_manifest(
     )
 
 
-def referrer_manifest(subject: StoredManifest, bundle: bytes, predicate_type: str, created: datetime) -> bytes:
-    """The manifest that attaches a Sigstore bundle to `subject`."""
-    if created.tzinfo is None:
+def titled_artifact_manifest(artifact_type: str, config: bytes | None, layers: Sequence[tuple[str, bytes, str]]) -> bytes:
+    """As `artifact_manifest`, of (media type, content, title) and without a config where there is none to tell."""
+    named = [
+        descriptor(media_type, content) | ({"annotations": {"org.opencontainers.image.title": title}} if title else {})
+        for media_type, content, title in layers
+    ]
+    told = descriptor(EMPTY_TYPE, EMPTY) if config is None else descriptor(artifact_type, config)
+    return _manifest({"artifactType": artifact_type, "config": told, "layers": named})
+
+
+def referrer_manifest(subject: StoredManifest, bundle: bytes, predicate_type: str, created: datetime | None) -> bytes:
+    """The manifest that attaches a Sigstore bundle to `subject`; it says when, where that is known."""
+    if created is not None and created.tzinfo is None:
         raise Invalid("created", f"{created.isoformat()} has no time zone", "give a time with its zone")
     return _manifest(
         {
@@ -103,15 +114,20 @@ def referrer_manifest(subject: StoredManifest, bundle: bytes, predicate_type: st
             "annotations": {
                 "dev.sigstore.bundle.content": "dsse-envelope",
                 "dev.sigstore.bundle.predicateType": predicate_type,
-                "org.opencontainers.image.created": created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+                **({} if created is None else {"org.opencontainers.image.created": _utc(created)}),
             },
         }
     )
 
 
-def index(entries: Sequence[Descriptor]) -> bytes:
+def index(entries: Sequence[Descriptor], artifact_type: str = "", annotations: Mapping[str, str] | None = None) -> bytes:
     """An index of manifests."""
-    return canonical_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(entries)})
+    more = {name: value for name, value in (("artifactType", artifact_type), ("annotations", annotations)) if value}
+    return canonical_json({"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(entries), **more})
+
+
+def _utc(time: datetime) -> str:
+    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _manifest(fields: Mapping[str, Any]) -> bytes:

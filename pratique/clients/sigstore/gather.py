@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from pratique.clients.ports import EvidenceSigner, EvidenceVerifier, Registry
+from pratique.clients.ports import EvidenceSigner, EvidenceVerifier, Registry, RegistryReading
 from pratique.decisions.evidence import Gathered
 from pratique.errors import Refused
 from pratique.values._base import Value
@@ -37,7 +37,7 @@ NOBODY = Rulers()
 
 
 def gather(
-    registry: Registry,
+    registry: RegistryReading,
     verifier: EvidenceVerifier,
     stored: StoredRelease,
     trusted: Sequence[Trusted],
@@ -52,7 +52,7 @@ def gather(
 
 
 def gather_one(
-    registry: Registry,
+    registry: RegistryReading,
     verifier: EvidenceVerifier,
     reference: ImageReference,
     trusted: Sequence[Trusted],

@@ -1,0 +1,77 @@
+"""What a proof is made of: what is attached to a release and whose signatures count, looked up before it is judged."""
+
+from __future__ import annotations
+
+from pydantic import AwareDatetime, Field
+
+from pratique.decisions.chain import Chain, chain_of
+from pratique.decisions.evidence import Gathered
+from pratique.decisions.rulings import Rulings, rulings_of
+from pratique.values._base import Value
+from pratique.values.digest import Digest
+from pratique.values.evidence import VerifiedStatement
+from pratique.values.references import ImageReference
+from pratique.values.release import StoredRelease
+from pratique.values.trust_material import PlaceTrust, TrustMaterial
+
+
+class Claimed(Value):
+    """A bundle that nobody signed whose word counts, and what it says it is."""
+
+    bundle: Digest
+    predicate_type: str
+    """As it says itself; empty where even that cannot be read."""
+    why: str
+    """Why it does not count."""
+
+
+class Replaced(Value):
+    """A grant that another one says it replaced, which may be of any release."""
+
+    found: VerifiedStatement | None = None
+    why: str = ""
+    """Why there is none to compare."""
+
+
+class Seen(Value):
+    """What is known."""
+
+    stored: StoredRelease
+    material: TrustMaterial
+    now: AwareDatetime
+    evidence: tuple[Gathered, ...]
+    """What is attached to the release and to each of its images, by anyone who is trusted anywhere; the release comes first."""
+    by_environment: dict[str, tuple[Gathered, ...]] = Field(default_factory=dict)
+    """The same, by those whom the environment trusts."""
+    claimed: tuple[Claimed, ...] = ()
+    """What is attached to the release besides."""
+    replaced: dict[str, dict[Digest, Replaced]] = Field(default_factory=dict)
+    """By environment, and by the digest of the bundle."""
+    recorded: dict[str, Digest] | None = None
+    """The bundle of the newest grant of the release in each environment, as the ledger has it; None where it is not asked."""
+
+    def place(self, environment: str) -> PlaceTrust:
+        """What is believed of the environment; nothing, where it is not known."""
+        return self.material.environments.get(environment, PlaceTrust())
+
+    def attached_in(self, environment: str) -> tuple[Gathered, ...]:
+        """What counts in the environment, the release's first."""
+        return self.by_environment.get(environment) or (Gathered(reference=self.stored.reference),)
+
+    def chain_in(self, environment: str) -> Chain:
+        """The release's chain, as the environment believes it."""
+        return chain_of(self.stored, self.attached_in(environment)[0], self.now)
+
+    @property
+    def chain(self) -> Chain:
+        """The release's chain, as far as anyone who is trusted anywhere made it."""
+        return chain_of(self.stored, self.evidence[0], self.now)
+
+    @property
+    def rulings(self) -> Rulings:
+        """What has been decided about the release."""
+        return rulings_of(self.stored, self.evidence[0], self.now)
+
+    def of(self, reference: ImageReference) -> Gathered:
+        """What is attached to the image or release, by anyone who is trusted anywhere."""
+        return next((found for found in self.evidence if found.reference == reference), Gathered(reference=reference))
