@@ -15,7 +15,7 @@ COSIGN := .tools/peers/bin/cosign
 COSIGN_VERSION := v3.1.3
 OSV_SCANNER := .tools/peers/bin/osv-scanner
 
-.PHONY: help quickstart test lint types unit interop up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion pictures clean
+.PHONY: help quickstart test lint types unit interop up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ bench-promotion: system environment-test ## Copies between repositories of one r
 
 bench-ledger: system-test environment-test ## What people ask of a ledger with a million promotions, p50 and p95
 	$(BIN)/python -m benchmarks.ledger.measure
+
+bench-chain: environment-test ## Verifying the evidence of a five-hop chain with nobody to ask
+	$(BIN)/python -m benchmarks.chain.measure
 
 pictures: system environment $(UV) ## Take the pictures of docs/: a real delivery in Prefect's UI, seen by a headless Chromium
 	@deployments/install pictures
