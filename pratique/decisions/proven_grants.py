@@ -199,8 +199,8 @@ class ProvenGrant:
         return earlier, [reason for reason, is_wrong in wrong.items() if is_wrong]
 
     def _too_few(self, approvals: list[tuple[Approval, SignedRuling]], exceptions: list[SignedRuling]) -> list[str]:
-        """Nobody is asked about what comes back, or about what is there already."""
-        if self._grant.kind == "rollback" or self._grant.reason or is_excepted(exceptions):
+        """Nobody is asked about what comes back."""
+        if self._grant.kind == "rollback" or is_excepted(exceptions):
             return []
         asked = [("the service", self._environment.gates.approvals)]
         # What the operator asks for now is what they asked for then where the policy is the same.
@@ -210,7 +210,7 @@ class ProvenGrant:
             self._at_fault(one)
             for side, wanted in asked
             if wanted is not None
-            for one in too_few(side, wanted, approvals, self._grant, people=people, commit=commit)
+            for one in too_few(side, wanted, approvals, self._grant, rulings=self._seen.rulings, people=people, commit=commit)
         ]
 
     def _unpaired(self, exceptions: list[SignedRuling]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import timedelta
 
 from pratique.decisions.authors import is_author
 from pratique.decisions.rulings import Rulings
@@ -16,6 +17,8 @@ from pratique.values.ruling import Approve, Except, Reject, SignedRuling
 
 SIGNATURES_OF_AN_EXCEPTION = 2
 GATE_OF_APPROVALS = "approvals"
+CLOCKS = timedelta(minutes=5)
+"""By how much the clocks of two machines may differ; as the policies have it."""
 
 
 def approval_reasons(named: Approval, signed: SignedRuling, grant: Grant) -> list[str]:
@@ -31,7 +34,7 @@ def approval_reasons(named: Approval, signed: SignedRuling, grant: Grant) -> lis
         f"it is {ruling.clicked_by or signed.by}'s, not {named.by}'s": (ruling.clicked_by or signed.by) != named.by,
         "it is a click, which the grant takes for a signature": is_click and not named.is_click,
         "it is a signature, which the grant takes for a click": named.is_click and not is_click,
-        "it is later than the grant": ruling.made_at > grant.granted_at,
+        "it is later than the grant": ruling.made_at > grant.granted_at + CLOCKS,
     }
     return [reason for reason, is_wrong in wrong.items() if is_wrong]
 
@@ -43,7 +46,7 @@ def exception_reasons(signed: SignedRuling, grant: Grant) -> list[str]:
         return [f"it is no exception, but a ruling to {ruling.kind}"]
     wrong = {
         f"it is about {ruling.environment}": ruling.environment != grant.environment,
-        "it is later than the grant": ruling.made_at > grant.granted_at,
+        "it is later than the grant": ruling.made_at > grant.granted_at + CLOCKS,
         f"it had expired at {ruling.expires_at:%Y-%m-%d %H:%M} UTC, before the grant": ruling.expires_at <= grant.granted_at,
     }
     return [reason for reason, is_wrong in wrong.items() if is_wrong]
@@ -54,12 +57,8 @@ def why_not_counted(signed: SignedRuling, grant: Grant, rulings: Rulings) -> str
     ruling = signed.ruling
     if isinstance(ruling, Approve) and ruling.expires_at is not None and ruling.expires_at <= grant.granted_at:
         return f"it had expired at {ruling.expires_at:%Y-%m-%d %H:%M} UTC"
-    for other in rulings.counted:
-        word = other.ruling
-        same = isinstance(word, Reject) and (word.environment, word.plan) == (grant.environment, grant.plan)
-        if same and other.by == signed.by and ruling.made_at <= word.made_at <= grant.granted_at:
-            return f"{signed.by or 'the same'} rejected it afterwards"
-    return ""
+    withdrawn = any(other.by == signed.by and ruling.made_at <= other.ruling.made_at for other in _rejections(grant, rulings))
+    return f"{signed.by or 'the same'} rejected it afterwards" if withdrawn else ""
 
 
 def too_few(
@@ -68,25 +67,40 @@ def too_few(
     approvals: Sequence[tuple[Approval, SignedRuling]],
     grant: Grant,
     *,
+    rulings: Rulings,
     people: People,
     commit: Commit,
 ) -> list[str]:
-    """What is wrong where fewer distinct people have approved than were to; `approvals` are those that are what they seem."""
+    """What is wrong where fewer distinct people have approved than were to, or one of them had rejected the plan.
+
+    `approvals` are those that are what they seem.
+    """
     may = people.named(asked.from_)
-    counted: set[tuple[str, bool]] = set()
-    for named, signed in approvals:
-        is_in_time = signed.ruling.made_at + asked.expires > grant.granted_at
-        if named.is_click:
-            is_allowed = asked.clicks
-        else:
-            author = asked.not_author and named.by in may and is_author(people.persons[named.by], commit)
-            is_allowed = named.by in may and not author
-        if is_in_time and is_allowed:
-            counted.add((named.by, named.is_click))
-    if len(counted) >= asked.required:
-        return []
-    whom = ", ".join(asked.from_)
-    return [f"{side} asks for {asked.required} approvals by {whom}, and {len(counted)} that count are named"]
+    counted = {
+        named.by
+        for named, signed in approvals
+        if named.by in may
+        and (asked.clicks if named.is_click else not (asked.not_author and is_author(people.persons[named.by], commit)))
+        and signed.ruling.made_at + asked.expires > grant.granted_at
+    }
+    # A later word of the same person takes an earlier one back.
+    objecting = sorted({one.by for one in _rejections(grant, rulings)} & may - {named.by for named, _ in approvals})
+    wrong = [f"{one} had rejected the plan, and {side} asks for approvals" for one in objecting]
+    if len(counted) < asked.required:
+        whom = ", ".join(asked.from_)
+        wrong.append(f"{side} asks for {asked.required} approvals by {whom}, and {len(counted)} that count are named")
+    return wrong
+
+
+def _rejections(grant: Grant, rulings: Rulings) -> list[SignedRuling]:
+    """Who had rejected the grant's plan before it was granted."""
+    return [
+        one
+        for one in rulings.counted
+        if isinstance(one.ruling, Reject)
+        and (one.ruling.environment, one.ruling.plan) == (grant.environment, grant.plan)
+        and one.ruling.made_at <= grant.granted_at
+    ]
 
 
 def unpaired(exceptions: Sequence[SignedRuling], allowed: Exceptions | None, people: People) -> list[str]:

@@ -23,6 +23,7 @@ from pratique.values.decision import Decision
 from pratique.values.digest import Digest, digest_of
 from pratique.values.environment import environment_of
 from pratique.values.evidence import Statement
+from pratique.values.gate import Excepted
 from pratique.values.grant import Approval, Grant, Link, PassedCheck
 from pratique.values.judged import Judged
 from pratique.values.manifest import Manifest
@@ -34,7 +35,6 @@ from pratique.values.requirements import Exceptions
 from pratique.values.ruling import Approve, Except, Ruling
 from pratique.values.trust import TrustedKey
 from pratique.values.trust_material import PlaceTrust, TrustMaterial
-from pratique.values.gate import Excepted
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.stored_release import COMMIT
 from tests.fakes.vault import FakeVault
@@ -198,6 +198,7 @@ def _let_in(found: Evidenced, name: str, minute: int, settle: Settle) -> None:
     looked_at = tuple(dict.fromkeys(digest_of(bundle) for _, bundle in found.attached.values()))
     judged = Judged(
         decision=Decision(),
+        besides_approval=Decision(),
         excepted=_excepted(fields),
         policy=fields["policy"],
         looked_at=tuple(one for one in looked_at if one != fields.get("replaces")),
@@ -231,7 +232,10 @@ def rule(found: Evidenced, name: str, ruling: Ruling, by: str) -> Digest:
 
 def _excepted(fields: dict[str, Any]) -> tuple[Excepted, ...]:
     bundles = fields.get("exceptions", ())
-    return (Excepted(gate="soak", why="too soon", by=("grace", "linus"), bundles=bundles),) if bundles else ()
+    if not bundles:
+        return ()
+    over = {"until": fields["granted_at"] + timedelta(hours=1), "why": "it burns"}
+    return (Excepted(gate="soak", reason="too soon", by=("grace", "linus"), bundles=bundles, **over),)
 
 
 def _earlier(found: Evidenced, at: datetime) -> Digest:

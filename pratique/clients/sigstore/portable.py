@@ -36,8 +36,11 @@ def carry(material: TrustMaterial) -> Carried:
 
     def carried(signer: Trusted) -> Trusted:
         if isinstance(signer, TrustedKey):
-            return signer if signer.file is None else signer.model_copy(update={"pem": _read(signer.file), "file": None})
-        content = _public_root() if signer.trusted_root is None else _read(signer.trusted_root)
+            key = signer if signer.file is None else signer.model_copy(update={"pem": _read(signer.file), "file": None})
+            return key if key.trusted_root is None else rooted(key, _read(key.trusted_root))
+        return rooted(signer, _public_root() if signer.trusted_root is None else _read(signer.trusted_root))
+
+    def rooted(signer: Trusted, content: str) -> Trusted:
         name = _root_name(content.encode())
         roots[name] = content.encode()
         return signer.model_copy(update={"trusted_root": Path(name)})
@@ -57,13 +60,14 @@ def unpack(carried: Carried) -> Iterator[TrustMaterial]:
         there = _write(Path(folder), carried.roots)
 
         def usable(signer: Trusted) -> Trusted:
-            if isinstance(signer, TrustedKey):
-                if signer.file is not None:
-                    raise Refused(f"the trust material names the file {signer.file}, which is not in it: export it again")
+            if isinstance(signer, TrustedKey) and signer.file is not None:
+                raise Refused(f"the trust material names the file {signer.file}, which is not in it: export it again")
+            if isinstance(signer, TrustedKey) and signer.trusted_root is None:
                 return signer
             root = there.get(str(signer.trusted_root))
             if root is None:
-                raise Refused(f"the trust material lacks the trusted root of {signer.identity}: export it again")
+                whose = "a key" if isinstance(signer, TrustedKey) else signer.identity
+                raise Refused(f"the trust material lacks the trusted root of {whose}: export it again")
             return signer.model_copy(update={"trusted_root": root})
 
         yield _with_signers(material, usable)
