@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import NamedTuple
 
+from pratique.bootstrap import Clients
 from pratique.clients import releases
 from pratique.clients.evidence_file import EvidenceFile, Kept, bundle_manifest, read_evidence_file, stored_manifest
 from pratique.clients.ports import EvidenceVerifier, RegistryReading, StoredManifest
@@ -18,7 +19,8 @@ from pratique.clients.sigstore.portable import Carried, carry, unpack
 from pratique.decisions.evidence_file import INDEX, difference
 from pratique.decisions.proving import prove
 from pratique.errors import Refused
-from pratique.pipeline.proving import claimed_grant, claimed_type, look
+from pratique.pipeline.policies import modules_for
+from pratique.pipeline.proving import claimed_grant, claimed_type, look, trust_of
 from pratique.values.digest import Digest, digest_of
 from pratique.values.evidence import BUNDLE_TYPE
 from pratique.values.proof import Proof
@@ -55,6 +57,14 @@ class Verified(NamedTuple):
     """Of the trust material inside, to be compared with one that was obtained otherwise."""
 
 
+def export_release(clients: Clients, stored: StoredRelease) -> bytes:
+    """The evidence file of a release: by whom the settings trust, and with the policies that are asked now."""
+    policies = {module.path: module.text for module in modules_for(clients, stored)}
+    own = [trust_artifact(trust_of(clients, stored)), policies_artifact(policies)]
+    with clients.registry() as registry:
+        return collect(registry, stored, own).written()
+
+
 def trust_artifact(material: TrustMaterial) -> Artifact:
     """The trust material, with everything that it needs to be used elsewhere."""
     carried = carry(material)
@@ -69,8 +79,10 @@ def policies_artifact(policies: Mapping[str, str]) -> Artifact:
 def collect(registry: RegistryReading, stored: StoredRelease, own: Iterable[Artifact]) -> EvidenceFile:
     """Manifests and configs of the release and of its images, every bundle attached to them, and the file's own artifacts."""
     collecting = _Collecting(registry)
-    for reference in (stored.reference, *(image.reference for image in stored.release.images)):
-        collecting.subject(reference, with_layers=reference == stored.reference)
+    for reference in (stored.reference, stored.infrastructure):
+        collecting.subject(reference, with_layers=True)
+    for image in stored.release.images:
+        collecting.subject(image.reference, with_layers=False)
     replaced = collecting.replaced(stored.reference)
     for artifact in (*own, *([replaced] if replaced else [])):
         collecting.keep(Kept(_NOWHERE, artifact.manifest), artifact.blobs)

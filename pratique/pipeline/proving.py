@@ -19,7 +19,9 @@ from pratique.decisions.evidence import Gathered
 from pratique.decisions.proving import prove
 from pratique.decisions.seen import Claimed, Replaced, Seen
 from pratique.errors import Refused
+from pratique.pipeline.policies import modules_for, policy_in
 from pratique.values.digest import Digest, digest_of
+from pratique.values.environment import environment_of
 from pratique.values.grant import GRANT_PREDICATE, Grant
 from pratique.values.proof import Proof
 from pratique.values.release import StoredRelease, release_repository
@@ -31,7 +33,7 @@ def prove_release(clients: Clients, stored: StoredRelease) -> Proof:
     """The proof of a release, by whom the settings trust, compared with what the ledger has on record."""
     recorded = recorded_grants(clients, stored)
     with clients.registry() as registry:
-        return prove(look(registry, clients.verifier(), stored, trust_of(clients), recorded))
+        return prove(look(registry, clients.verifier(), stored, trust_of(clients, stored), recorded))
 
 
 def recorded_grants(clients: Clients, stored: StoredRelease) -> dict[str, Digest]:
@@ -45,12 +47,17 @@ def recorded_grants(clients: Clients, stored: StoredRelease) -> dict[str, Digest
     return found
 
 
-def trust_of(clients: Clients) -> TrustMaterial:
-    """Whom the settings trust, for what."""
+def trust_of(clients: Clients, stored: StoredRelease | None = None) -> TrustMaterial:
+    """Whom the settings trust, for what; and what they ask of the release now, where one is given."""
     places = {
         name: PlaceTrust(trust=place.trust, gates=place.gates, exceptions=place.exceptions)
         for name, place in clients.settings.environments.items()
     }
+    if stored is not None:
+        modules, manifest = modules_for(clients, stored), stored.release.manifest
+        for name in places.keys() & manifest.environments.keys():
+            policy = policy_in(clients, environment_of(manifest, name), modules)
+            places[name] = places[name].model_copy(update={"policy": policy})
     return TrustMaterial(environments=places, people=clients.people, origins=clients.origins)
 
 

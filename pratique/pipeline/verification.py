@@ -11,11 +11,9 @@ from pratique.clients.sigstore.gather import gather
 from pratique.decisions.facts import facts_of
 from pratique.decisions.genuine import is_genuine
 from pratique.decisions.judging import judged_of
-from pratique.decisions.policy import policy_digest
-from pratique.decisions.policy_sets import modules_digest
 from pratique.decisions.situation import Situation
 from pratique.pipeline.holds import holds_in
-from pratique.pipeline.policies import modules_for
+from pratique.pipeline.policies import modules_for, policy_in
 from pratique.pipeline.rulers import rulers
 from pratique.values.decision import Decision
 from pratique.values.environment import Environment
@@ -40,15 +38,7 @@ def judge(
     """
     place = clients.place(environment.name)
     modules = modules_for(clients, stored)
-    policy = policy_digest(
-        environment,
-        policies=modules_digest(modules),
-        asked_by_operator=place.gates,
-        exceptions=place.exceptions,
-        people=clients.people,
-        trusted=place.trust,
-        origins=clients.origins,
-    )
+    policy = policy_in(clients, environment, modules)
     with clients.registry() as registry:
         evidence = gather(registry, clients.verifier(), stored, place.trust, rulers(clients))
     situation = Situation(

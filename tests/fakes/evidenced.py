@@ -138,11 +138,14 @@ def stored_in(registry: FakeRegistry, environments: dict[str, Any], commit: Comm
     """The release `hello` of the commit, with an image that has no layers."""
     digest = registry.push_image("hello/images/web", OciImage(config=b'{"of": "web"}', layers=(), annotations={}), print)
     web = ReleasedImage(name="web", reference=ImageReference(repository="hello/images/web", digest=digest))
-    bundle = b"infrastructure"
     release = Release(
-        service="hello", commit=commit, images=(web,), infrastructure=digest_of(bundle), manifest=manifest(environments)
+        service="hello",
+        commit=commit,
+        images=(web,),
+        infrastructure=releases.store_infrastructure(registry, "hello", b"infrastructure"),
+        manifest=manifest(environments),
     )
-    return releases.store(registry, release, bundle)
+    return releases.store(registry, release)
 
 
 def evidenced(
