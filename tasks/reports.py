@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -13,12 +14,17 @@ from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
 from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
+from pratique.clients.releases import read
 from pratique.decisions import reports
 from pratique.decisions.advance import Step
+from pratique.decisions.proof_report import proof_report
+from pratique.errors import Refused, Transient
 from pratique.pipeline.planning import Foreseen
+from pratique.pipeline.proving import prove_release
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion
+from pratique.values.proof import Proof
 from pratique.values.release import StoredRelease
 
 
@@ -68,7 +74,7 @@ async def report_dry_run(stored: StoredRelease, environment: Environment, forese
 
 
 async def report_promotion(promotion: Promotion) -> Promotion:
-    """The promotion; the service's environment table is brought up to date."""
+    """The promotion; the service's environment table is brought up to date, and its release's proof is shown."""
     with clients().ledger() as ledger:
         found = [ledger.granted(*place) for place in ledger.environments(promotion.service)]
     await acreate_table_artifact(
@@ -76,7 +82,25 @@ async def report_promotion(promotion: Promotion) -> Promotion:
         key=artifact_key("environments", promotion.service),
         description=f"{promotion.service}: what is where",
     )
+    await report_proof(promotion)
     return promotion
+
+
+async def report_proof(promotion: Promotion) -> None:
+    """Everything about the release that can be proved, as an artifact; what is granted stays so where that cannot be read."""
+    with suppress(Refused, Transient):
+        proof = await asyncio.to_thread(_proof, promotion)
+        await acreate_markdown_artifact(
+            proof_report(proof),
+            key=artifact_key("proof", promotion.service, promotion.environment),
+            description=f"{promotion.service}: what proves the release that {promotion.environment} holds",
+        )
+
+
+def _proof(promotion: Promotion) -> Proof:
+    with clients().registry() as registry:
+        stored = read(registry, promotion.service, promotion.release)
+    return prove_release(clients(), stored)
 
 
 async def report_wait(promotion: Promotion, why: str = "") -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import auditing, clock, deliveries, events, ledger, local, manifests, policies, readings, rulings, shared
+from pratique.cli import auditing, clock, deliveries, events, ledger, local, manifests, policies, proofs, readings, rulings, shared
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
@@ -56,7 +56,7 @@ for command in (
     rulings.rulings,
     rulings.keygen,
     readings.plan,
-    readings.verify,
+    proofs.verify,
     readings.releases,
     readings.environments,
     readings.history,
@@ -72,6 +72,7 @@ for command in (
 app.command("except")(rulings.except_)
 app.add_typer(policies.app, name="policy")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(proofs.app, name="evidence")
 
 
 def run() -> None:

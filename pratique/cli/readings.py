@@ -1,4 +1,4 @@
-"""`pratique plan | verify | releases | environments | history`: look, and change nothing."""
+"""`pratique plan | releases | environments | history`: look, and change nothing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 from pratique.bootstrap import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
-from pratique.cli.views import chain_rows, chosen_release, held_rows, history_rows, release_rows
+from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str | None, typer.Argument(help="Only this service.")]
@@ -52,29 +52,6 @@ def plan(
         console.print(f"{stored.label} → {to}", markup=False)
         rows = [{"": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
         show_table(rows, empty=f"nothing to do, because {found.reason}")
-    decision.require()
-
-
-def verify(
-    service: Annotated[str, typer.Argument(help="The service.")], release: Release = None, *, as_json: Json = False
-) -> None:
-    """Verify signatures and provenance of a release and of its images, and every link of its chain of grants."""
-    from pratique.pipeline.grants import read_chain
-    from pratique.pipeline.verification import judge_evidence
-    from pratique.values.decision import Decision, all_of
-
-    stored = patiently(lambda: chosen_release(service, release))
-    chain = patiently(lambda: read_chain(clients(), stored, clients().trust))
-    evidence = patiently(lambda: judge_evidence(clients(), stored))
-    decision = all_of([evidence, Decision(reasons=chain.faults)])
-    rows = chain_rows(chain)
-    if as_json:
-        found = {"release": stored.digest, "commit": stored.release.commit.id, "chain": rows}
-        show_json({**found, "verified": decision.allowed, "refusals": decision.reasons})
-    elif decision.allowed:
-        images = ", ".join(image.name for image in stored.release.images)
-        console.print(f"verified: {stored.label} and its images ({images}) are signed, and built from the commit", markup=False)
-        show_table(rows, empty="no environment has granted it yet")
     decision.require()
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from pratique.bootstrap import clients
 from pratique.clients.ports import Ledger
-from pratique.decisions.chain import Chain
 from pratique.errors import Refused
 from pratique.pipeline.lock import held_by
-from pratique.values.evidence import IdentitySigner
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
 
@@ -160,19 +158,3 @@ def _seconds(promotion: Promotion) -> float | None:
     if promotion.finished_at is None:
         return None
     return round((promotion.finished_at - promotion.started_at).total_seconds(), 1)
-
-
-def chain_rows(chain: Chain) -> list[dict[str, object]]:
-    """The newest grant of each environment, each with those that it follows."""
-    return [
-        {
-            "environment": signed.grant.environment,
-            "granted": signed.grant.granted_at,
-            "kind": signed.grant.kind,
-            "fence": signed.grant.fence,
-            "signed by": signed.signer.identity if isinstance(signed.signer, IdentitySigner) else f"key {signed.signer.hint}",
-            "grant": signed.bundle,
-            "follows": ", ".join(f"{link.environment} {link.grant[7:19]}" for link in signed.grant.upstream),
-        }
-        for signed in chain.counted
-    ]

@@ -59,12 +59,12 @@ def somebody_is_trusted(situation: Situation) -> Decision:
 
 def everything_is_signed(situation: Situation) -> Decision:
     """A trusted signer signed the release, and each image of it."""
-    return all_of([_is_signed(situation, reference) for reference in _release_and_images(situation)])
+    return all_of([is_signed(situation, reference) for reference in _release_and_images(situation)])
 
 
 def everything_has_provenance(situation: Situation) -> Decision:
     """A trusted signer states that the release, and each image of it, was made of the release's commit."""
-    return all_of([_has_provenance(situation, reference) for reference in _release_and_images(situation)])
+    return all_of([has_provenance(situation, reference) for reference in _release_and_images(situation)])
 
 
 def every_image_has_a_bill(situation: Situation) -> Decision:
@@ -84,7 +84,8 @@ def _release_and_images(situation: Situation) -> list[ImageReference]:
     return [stored.reference, *(image.reference for image in stored.release.images)]
 
 
-def _is_signed(situation: Situation, reference: ImageReference) -> Decision:
+def is_signed(situation: Situation, reference: ImageReference) -> Decision:
+    """A trusted signer signed this."""
     evidence = situation.evidence_of(reference)
     if evidence.is_signed:
         return Decision()
@@ -94,7 +95,8 @@ def _is_signed(situation: Situation, reference: ImageReference) -> Decision:
     )
 
 
-def _has_provenance(situation: Situation, reference: ImageReference) -> Decision:
+def has_provenance(situation: Situation, reference: ImageReference) -> Decision:
+    """A trusted signer states that this was made of the release's commit."""
     stored = situation.stored
     remedy = "prepare the release again from its commit"
     verdicts = [

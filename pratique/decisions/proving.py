@@ -42,8 +42,12 @@ def prove(seen: Seen) -> Proof:
         label=seen.stored.label,
         parts=(
             _commit(seen),
-            *(_artifact("image", image.name, seen.of(image.reference)) for image in release.images),
-            Part(kind="infrastructure", digest=release.infrastructure),
+            *(artifact_part("image", image.name, seen.of(image.reference)) for image in release.images),
+            Part(
+                kind="infrastructure",
+                digest=release.infrastructure,
+                wrong=(seen.infrastructure,) if seen.infrastructure else (),
+            ),
             _release(seen, chains),
             *environments,
         ),
@@ -61,7 +65,8 @@ def _commit(seen: Seen) -> Part:
     )
 
 
-def _artifact(kind: str, name: str, gathered: Gathered) -> Part:
+def artifact_part(kind: str, name: str, gathered: Gathered) -> Part:
+    """An image or a release: who signed it, and who says what it was made of."""
     digest = gathered.reference.digest
     speaking = [found for found in gathered.verified if found.statement.speaks_of(digest)]
     signed = [signer_name(found.signer) for found in speaking if found.statement.predicate_type == SIGNATURE_PREDICATE]
@@ -71,7 +76,7 @@ def _artifact(kind: str, name: str, gathered: Gathered) -> Part:
 
 
 def _release(seen: Seen, chains: dict[str, Chain]) -> Part:
-    part = _artifact("release", seen.stored.release.service, seen.of(seen.stored.reference))
+    part = artifact_part("release", seen.stored.release.service, seen.of(seen.stored.reference))
     rulings = seen.rulings
     named = {bundle for chain in chains.values() for one in chain.history for bundle in named_bundles(one.grant)}
     others = [signed for signed in rulings.counted if signed.bundle not in named]
@@ -98,7 +103,13 @@ def _floor(seen: Seen, chains: dict[str, Chain]) -> tuple[str, ...]:
 
 
 def _signed(seen: Seen, environment: str, evidence: tuple[Gathered, ...]) -> Decision:
-    situation = Situation(
+    situation = situation_in(seen, environment, evidence)
+    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
+
+
+def situation_in(seen: Seen, environment: str, evidence: tuple[Gathered, ...]) -> Situation:
+    """What the gates on signatures and provenance are asked about."""
+    return Situation(
         stored=seen.stored,
         environment=environment_of(seen.stored.release.manifest, environment),
         origins=seen.material.origins,
@@ -107,7 +118,6 @@ def _signed(seen: Seen, environment: str, evidence: tuple[Gathered, ...]) -> Dec
         policy=digest_of(b""),
         now=seen.now,
     )
-    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
 
 
 def _ruling(signed: SignedRuling, others: list[SignedRuling]) -> Part:

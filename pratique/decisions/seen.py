@@ -43,6 +43,8 @@ class Seen(Value):
     """What is attached to the release and to each of its images, by anyone who is trusted anywhere; the release comes first."""
     by_environment: dict[str, tuple[Gathered, ...]] = Field(default_factory=dict)
     """The same, by those whom the environment trusts."""
+    infrastructure: str = ""
+    """Why the infrastructure bundle cannot be had as the release names it; empty where it can."""
     claimed: tuple[Claimed, ...] = ()
     """What is attached to the release besides."""
     replaced: dict[str, dict[Digest, Replaced]] = Field(default_factory=dict)

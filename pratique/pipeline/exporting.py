@@ -117,6 +117,12 @@ def verify_file(
         return Verified(stored, prove(look(file, verifier, stored, found)), inside)
 
 
+def trust_in(content: bytes) -> Digest:
+    """The digest of the trust material in a file."""
+    file, _, blobs = read_evidence_file(content)
+    return _own(file, TRUST_TYPE, blobs).manifest.digest
+
+
 class _Collecting:
     """What goes into a file."""
 

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from pratique.bootstrap import Clients
+from pratique.clients import releases
 from pratique.clients.ports import EvidenceVerifier, RegistryReading, StoredManifest
 from pratique.clients.sigstore.gather import Rulers, gather
 from pratique.clients.sigstore.remembering import RememberingVerifier
@@ -82,6 +83,7 @@ def look(
         now=datetime.now(UTC),
         evidence=known[material.signers],
         by_environment=by_environment,
+        infrastructure=_infrastructure(registry, stored),
         claimed=_claimed(once, remembering, stored, material, known[material.signers][0]),
         replaced={
             name: {
@@ -113,6 +115,15 @@ class _ReadOnce:
             # The order in which evidence came is nobody's.
             self._bundles[key] = tuple(sorted(self._registry.bundles(repository, subject), key=digest_of))
         return self._bundles[key]
+
+
+def _infrastructure(registry: RegistryReading, stored: StoredRelease) -> str:
+    """Why its infrastructure bundle cannot be had; empty where it can."""
+    try:
+        releases.infrastructure(registry, stored)
+    except Refused as no:
+        return str(no)
+    return ""
 
 
 def _claimed(
