@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import docker
@@ -79,6 +82,43 @@ def test_releases_are_verified_by_the_command_line(delivered: Delivered) -> None
     (release,) = delivered.service.stack.read("releases", delivered.service.name)
     assert delivered.commit.startswith(release["commit"])
     assert delivered.service.stack.read("verify", delivered.service.name, "--release", release["release"])["verified"] is True
+
+
+def test_what_each_environment_holds_is_proved_and_runs_there(delivered: Delivered) -> None:
+    service = delivered.service
+    for name in ENVIRONMENTS:
+        told = service.stack.read("verify", service.name, "--in", name)
+        assert told["refusals"] == []
+        assert [row["environment"] for row in told["chain"]] == ENVIRONMENTS
+        kinds = {part["kind"]: part for part in told["parts"]}
+        assert kinds["running"]["name"] == kinds["ledger"]["name"] == name
+
+
+def test_an_image_is_verified_and_told_which_releases_name_it(delivered: Delivered) -> None:
+    told = delivered.service.stack.read("verify", delivered.service.name, "--image", "hello")
+    (image, release, *_) = told["parts"]
+    assert (image["kind"], image["wrong"], release["kind"]) == ("image", [], "release")
+    assert release["says"] == ["is in dev", "is in prod", "is in staging"]
+    again = delivered.service.stack.read("verify", delivered.service.name, "--image", image["digest"])
+    assert again["parts"] == told["parts"]
+
+
+def test_its_evidence_is_exported_twice_alike_and_verified_without_settings(delivered: Delivered, tmp_path: Path) -> None:
+    stack, name = delivered.service.stack, delivered.service.name
+    first, second = tmp_path / "first", tmp_path / "second"
+    told = stack.read("evidence", "export", name, str(first))
+    assert stack.read("evidence", "export", name, str(second)) == told | {"file": str(second)}
+    assert first.read_bytes() == second.read_bytes()
+    done = subprocess.run(
+        [Path(sys.executable).with_name("pratique"), "verify", "--bundle", first, "--trust", told["trust"]],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "environment prod" in done.stdout
 
 
 def test_what_a_person_sees_in_prefect_names_service_commit_and_environment(delivered: Delivered) -> None:
