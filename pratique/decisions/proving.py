@@ -85,12 +85,24 @@ def _release(seen: Seen, chains: dict[str, Chain]) -> Part:
         *_floor(seen, chains),
         *(fault for fault in seen.chain.faults if not any(f" {name!r} " in fault for name in chains)),
         *rulings.faults,
+        *_unattached(seen),
         *(f"the bundle {one.bundle[7:19]} says it is {one.predicate_type or 'something'}: {one.why}" for one in claims),
     ]
     ignored = [one for one in seen.claimed if one not in claims]
     says = [*part.says, *(f"not counted: {one.predicate_type} {one.bundle[7:19]}: {one.why}" for one in ignored)]
     parts = tuple(_ruling(signed, others) for signed in others)
     return part.model_copy(update={"wrong": tuple(wrong), "says": tuple(says), "parts": parts})
+
+
+def _unattached(seen: Seen) -> list[str]:
+    """What people and the pipeline have decided as the ledger has it, and no signature proves any more."""
+    proved = {signed.bundle for signed in seen.rulings.counted}
+    return [
+        f"the ledger has on record that {signed.by or 'the pipeline'} signed a ruling to {signed.ruling.kind} it, "
+        f"{signed.bundle[7:19]}, which is not attached or does not count"
+        for signed in seen.ruled
+        if signed.bundle not in proved
+    ]
 
 
 def _floor(seen: Seen, chains: dict[str, Chain]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pratique.values.digest import Digest
 from pratique.values.evidence import VerifiedStatement
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
+from pratique.values.ruling import SignedRuling
 from pratique.values.trust_material import PlaceTrust, TrustMaterial
 
 
@@ -51,6 +52,9 @@ class Seen(Value):
     """By environment, and by the digest of the bundle."""
     recorded: dict[str, Digest] | None = None
     """The bundle of the newest grant of the release in each environment, as the ledger has it; None where it is not asked."""
+
+    ruled: tuple[SignedRuling, ...] = ()
+    """What has been decided about the release, as the ledger has it."""
 
     def place(self, environment: str) -> PlaceTrust:
         """What is believed of the environment; nothing, where it is not known."""

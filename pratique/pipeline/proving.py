@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pratique.bootstrap import Clients
 from pratique.clients import releases
-from pratique.clients.ports import EvidenceVerifier, RegistryReading, StoredManifest
+from pratique.clients.ports import EvidenceVerifier, Ledger, RegistryReading, StoredManifest
 from pratique.clients.sigstore.gather import Rulers, gather
 from pratique.clients.sigstore.remembering import RememberingVerifier
 from pratique.decisions.evidence import Gathered
@@ -29,23 +29,19 @@ from pratique.values.release import StoredRelease, release_repository
 from pratique.values.trust import Trusted
 from pratique.values.trust_material import PlaceTrust, TrustMaterial
 
+REMEMBERED = 1000
+"""So many rulings about a service are looked at, the newest."""
+
 
 def prove_release(clients: Clients, stored: StoredRelease) -> Proof:
     """The proof of a release, by whom the settings trust, compared with what the ledger has on record."""
-    recorded = recorded_grants(clients, stored)
-    with clients.registry() as registry:
-        return prove(look(registry, clients.verifier(), stored, trust_of(clients, stored), recorded))
-
-
-def recorded_grants(clients: Clients, stored: StoredRelease) -> dict[str, Digest]:
-    """The bundle of the release's newest grant in each environment, as the ledger has it."""
-    found: dict[str, Digest] = {}
     with clients.ledger() as ledger:
-        for name in stored.release.manifest.environments:
-            promotion = ledger.grant_of(stored.release.service, name, stored.digest)
-            if promotion is not None and promotion.evidence is not None:
-                found[name] = promotion.evidence
-    return found
+        recorded = _recorded_grants(ledger, stored)
+        known = ledger.rulings(stored.release.service, None, REMEMBERED)
+    with clients.registry() as registry:
+        seen = look(registry, clients.verifier(), stored, trust_of(clients, stored))
+    ruled = tuple(signed for signed in known if signed.ruling.release == stored.digest)
+    return prove(seen.model_copy(update={"recorded": recorded, "ruled": ruled}))
 
 
 def trust_of(clients: Clients, stored: StoredRelease | None = None) -> TrustMaterial:
@@ -67,7 +63,6 @@ def look(
     verifier: EvidenceVerifier,
     stored: StoredRelease,
     material: TrustMaterial,
-    recorded: dict[str, Digest] | None = None,
 ) -> Seen:
     """What is attached to the release and its images, and which of it counts where."""
     once, remembering = _ReadOnce(registry), RememberingVerifier(verifier)
@@ -92,7 +87,6 @@ def look(
             }
             for name, place in material.environments.items()
         },
-        recorded=recorded,
     )
 
 
@@ -115,6 +109,16 @@ class _ReadOnce:
             # The order in which evidence came is nobody's.
             self._bundles[key] = tuple(sorted(self._registry.bundles(repository, subject), key=digest_of))
         return self._bundles[key]
+
+
+def _recorded_grants(ledger: Ledger, stored: StoredRelease) -> dict[str, Digest]:
+    """The bundle of the release's newest grant in each environment, as the ledger has it."""
+    found: dict[str, Digest] = {}
+    for name in stored.release.manifest.environments:
+        promotion = ledger.grant_of(stored.release.service, name, stored.digest)
+        if promotion is not None and promotion.evidence is not None:
+            found[name] = promotion.evidence
+    return found
 
 
 def _infrastructure(registry: RegistryReading, stored: StoredRelease) -> str:

@@ -129,9 +129,10 @@ class Evidenced:
             registry.attach(reference.repository, reference.digest, bundle, "", BEGAN)
         return registry
 
-    def prove(self, *, recorded: dict[str, Digest] | None = None) -> Proof:
-        verifier = OfflineEvidenceVerifier()
-        return prove(look(self.in_registry(), verifier, self.stored, self.material, recorded))
+    def prove(self, **on_record: Any) -> Proof:
+        """The proof by what is attached now; `recorded` and `ruled` are what the ledger would say."""
+        seen = look(self.in_registry(), OfflineEvidenceVerifier(), self.stored, self.material)
+        return prove(seen.model_copy(update=on_record))
 
 
 def stored_in(registry: FakeRegistry, environments: dict[str, Any], commit: Commit = COMMIT) -> StoredRelease:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from pratique.decisions.rulings import ruling_statement
 from pratique.values.digest import digest_of
-from pratique.values.evidence import Statement
+from pratique.values.evidence import KeySigner, Statement
 from pratique.values.proof import Proof
-from pratique.values.ruling import Hold, Lift, Reject, Revoke
+from pratique.values.ruling import Hold, Lift, Reject, Revoke, SignedRuling
 from tests.fakes.evidenced import BEGAN, GRAPH, LINE, Evidenced, evidenced, key, rule, signer
 from tests.fakes.stored_release import COMMIT
 from tests.unit.pipeline.test_tampered_fields import payload_of, statement
@@ -221,6 +221,20 @@ def test_a_revocation_since_is_told_with_its_reason_and_a_hold_is_shown() -> Non
     }
     rule(found, "revocation", Revoke.model_validate(about | {"reason": "CVE-2026-1"}), "linus")
     assert found.prove().problems == ("it was revoked by linus at 2026-03-02 12:00 UTC: CVE-2026-1",)
+
+
+def test_a_revocation_that_was_taken_out_is_missed_by_the_ledger() -> None:
+    found = again()
+    about = {"service": "hello", "release": found.stored.digest, "commit": COMMIT.id, "made_at": "2026-03-02T12:00:00Z"}
+    revoke = Revoke.model_validate(about | {"reason": "CVE-2026-1"})
+    bundle = rule(found, "revocation", revoke, "linus")
+    known = SignedRuling(ruling=revoke, by="linus", signer=KeySigner(hint="linus"), bundle=bundle)
+    assert len(found.prove(ruled=(known,)).problems) == 1
+    del found.attached["revocation"]
+    assert found.prove().verified
+    assert (
+        f"linus signed a ruling to revoke it, {bundle[7:19]}, which is not attached" in found.prove(ruled=(known,)).problems[0]
+    )
 
 
 def test_a_ruling_that_nobody_may_make_is_told() -> None:
