@@ -5,7 +5,7 @@ What a statement lacks or has wrong is a reason, never an error.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
@@ -28,20 +28,20 @@ from pratique.values.evidence import Statement
 from pratique.values.grant import Grant
 
 
-class _Read(BaseModel):
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
 
-class _Verifier(_Read):
+class _Verifier(_Part):
     id: str
 
 
-class _Resource(_Read):
+class _Resource(_Part):
     uri: str = ""
     digest: dict[str, str] = Field(default_factory=dict)
 
 
-class _Summary(_Read):
+class _Summary(_Part):
     verifier: _Verifier
     time_verified: AwareDatetime
     resource_uri: str
@@ -52,20 +52,21 @@ class _Summary(_Read):
     slsa_version: str
 
 
-class _Results(_Read):
+class _Results(_Part):
     result: str
     configuration: tuple[_Resource, ...]
     passed_tests: tuple[str, ...]
     failed_tests: tuple[str, ...] = ()
 
 
+Predicate = TypeVar("Predicate", _Summary, _Results)
+
+
 def summary_reasons(statement: Statement, environment: Environment, grant: Grant) -> list[str]:
     """Every reason why it is not what the gates of the environment came to before they granted this; none means it is."""
-    reasons = _about(statement, SUMMARY_PREDICATE, grant)
-    try:
-        found = _Summary.model_validate(statement.predicate)
-    except ValidationError as error:
-        return [*reasons, f"it cannot be read: {problems_of(error)}"]
+    found, reasons = _read(_Summary, statement, SUMMARY_PREDICATE, grant)
+    if found is None:
+        return reasons
     looked_at = {f"sha256:{one.digest.get('sha256')}" for one in found.input_attestations}
     unseen = [one for one in (*(each.bundle for each in grant.approvals), *grant.exceptions) if one not in looked_at]
     wrong = {
@@ -97,11 +98,9 @@ def looked_at(statement: Statement) -> tuple[Digest, ...]:
 
 def result_reasons(statement: Statement, environment: Environment, grant: Grant) -> list[str]:
     """Every reason why it is not what the checks of the environment found before it granted this; none means it is."""
-    reasons = _about(statement, RESULT_PREDICATE, grant)
-    try:
-        found = _Results.model_validate(statement.predicate)
-    except ValidationError as error:
-        return [*reasons, f"it cannot be read: {problems_of(error)}"]
+    found, reasons = _read(_Results, statement, RESULT_PREDICATE, grant)
+    if found is None:
+        return reasons
     asked = [(one.uri, one.digest) for one in found.configuration]
     named = [check.name for check in grant.checks]
     wrong = {
@@ -117,13 +116,17 @@ def result_reasons(statement: Statement, environment: Environment, grant: Grant)
     return [*reasons, *(reason for reason, is_wrong in wrong.items() if is_wrong)]
 
 
-def _about(statement: Statement, predicate_type: str, grant: Grant) -> list[str]:
-    reasons = []
+def _read(kind: type[Predicate], statement: Statement, predicate_type: str, grant: Grant) -> tuple[Predicate | None, list[str]]:
+    """The predicate, and every reason why it is not one of this type about the grant's release."""
+    reasons: list[str] = []
     if statement.predicate_type != predicate_type:
         reasons.append(f"it is a {statement.predicate_type}, not a {predicate_type}")
     if not statement.speaks_of(grant.release):
         reasons.append("it does not speak of this release")
-    return reasons
+    try:
+        return kind.model_validate(statement.predicate), reasons
+    except ValidationError as error:
+        return None, [*reasons, f"it cannot be read: {problems_of(error)}"]
 
 
 def _excepted(statement: Statement) -> set[Digest]:
