@@ -8,7 +8,20 @@ from typing import Annotated
 import typer
 
 from pratique import __version__
-from pratique.cli import auditing, clock, deliveries, events, ledger, local, manifests, policies, proofs, readings, rulings, shared
+from pratique.cli import (
+    auditing,
+    clock,
+    deliveries,
+    events,
+    ledger,
+    local,
+    manifests,
+    policies,
+    proofs,
+    readings,
+    rulings,
+    shared,
+)
 from pratique.cli.exit_codes import code_of
 from pratique.cli.output import complain
 from pratique.errors import Refused, Transient, Waiting
