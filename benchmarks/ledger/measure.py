@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import random
 import statistics
 import tempfile
@@ -24,10 +23,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import psutil
 import tomli_w
 from sqlalchemy import insert, text
 
+from benchmarks.webhook.measure import machine
 from pratique.cli.views import held_rows, history_rows
 from pratique.clients.ledger import open_ledger
 from pratique.clients.ledger.engine import connect
@@ -262,17 +261,6 @@ def settings_in(folder: Path, factory: Factory) -> Iterator[None]:
     file.write_text(tomli_w.dumps(content))
     os.environ["PRATIQUE_CONFIG"] = str(file)
     yield
-
-
-def machine() -> dict[str, Any]:
-    """What it was measured on."""
-    return {
-        "cores": os.cpu_count(),
-        "load": [round(load, 1) for load in os.getloadavg()],
-        "memory_gib": round(psutil.virtual_memory().total / 2**30),
-        "python": platform.python_version(),
-        "system": platform.platform(),
-    }
 
 
 if __name__ == "__main__":

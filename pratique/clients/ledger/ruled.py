@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, union_all
 
 from pratique.clients.ledger.records import insert_once
 from pratique.clients.ledger.tables import rulings
@@ -36,9 +36,20 @@ def newest_rulings(
     service: str, environment: str | None, limit: int, kinds: Collection[str] = (), until: datetime | None = None
 ) -> Select[Any]:
     """The documents, newest first: of an environment, with those that concern every one, or of all."""
-    query = select(rulings.c.document).where(rulings.c.service == service).order_by(rulings.c.number.desc()).limit(limit)
+    # Each by itself, from its index: in one question, all that there are would be sorted.
+    places: list[str | None] = [None] if environment is None else ["", environment]
+    each_kind: list[str | None] = [*sorted(kinds)] or [None]
+    asked = (_newest(service, place, limit, kind, until) for place in places for kind in each_kind)
+    both = union_all(*(select(part.subquery()) for part in asked)).subquery()
+    return select(both.c.document).order_by(both.c.number.desc()).limit(limit)
+
+
+def _newest(service: str, environment: str | None, limit: int, kind: str | None, until: datetime | None) -> Select[Any]:
+    query = select(rulings.c.number, rulings.c.document).where(rulings.c.service == service)
     if environment is not None:
-        query = query.where(rulings.c.environment.in_(["", environment]))
-    if kinds:
-        query = query.where(rulings.c.kind.in_(sorted(kinds)))
-    return query if until is None else query.where(rulings.c.made_at <= until)
+        query = query.where(rulings.c.environment == environment)
+    if kind is not None:
+        query = query.where(rulings.c.kind == kind)
+    if until is not None:
+        query = query.where(rulings.c.made_at <= until)
+    return query.order_by(rulings.c.number.desc()).limit(limit)

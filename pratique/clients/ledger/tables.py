@@ -152,7 +152,7 @@ rulings = Table(
     Column("made_at", UtcTime, nullable=False),
     Column("document", Text, nullable=False),
     Index(None, "service", "environment", "number"),
-    Index(None, "service", "environment", "kind", "made_at"),
+    Index(None, "service", "environment", "kind", "number"),
 )
 
 inbox = Table(

@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("bundle", name="uq_rulings_bundle"),
     )
     op.create_index("ix_rulings_service_environment_number", "rulings", ["service", "environment", "number"])
-    op.create_index("ix_rulings_service_environment_kind_made_at", "rulings", ["service", "environment", "kind", "made_at"])
+    op.create_index("ix_rulings_service_environment_kind_number", "rulings", ["service", "environment", "kind", "number"])
     op.create_index(
         "ix_promotions_service_environment_state_finished_at_fence",
         "promotions",
