@@ -146,12 +146,21 @@ def test_the_index_is_what_the_rest_says_byte_by_byte() -> None:
         assert refusal(changed).startswith("index.json"), f"byte {offset}"
 
 
-@pytest.mark.parametrize("length", [0, 1, BLOCK - 1, BLOCK, len(FILE) // 2, len(FILE) - BLOCK, len(FILE) - 1])
+# Named: the file is signed anew in each process, and so are its bytes and sometimes its length.
+@pytest.mark.parametrize(
+    "length",
+    [0, 1, BLOCK - 1, BLOCK, len(FILE) // 2, len(FILE) - BLOCK, len(FILE) - 1],
+    ids=["nothing", "a byte", "less than a block", "a block", "half", "a block less", "a byte less"],
+)
 def test_a_file_that_was_cut_off_is_refused(length: int) -> None:
     assert re.search(r"cut off|none that an evidence file has|no entry", refusal(FILE[:length]))
 
 
-@pytest.mark.parametrize("more", [b"\0", b"x", bytes(BLOCK), bytes(tarfile.RECORDSIZE), FILE])
+@pytest.mark.parametrize(
+    "more",
+    [b"\0", b"x", bytes(BLOCK), bytes(tarfile.RECORDSIZE), FILE],
+    ids=["a zero", "a byte", "an empty block", "an empty record", "the file once more"],
+)
 def test_nothing_may_be_behind_its_end(more: bytes) -> None:
     assert f"bytes {len(FILE)} to {len(FILE) + len(more) - 1}: something was put behind the end" in refusal(FILE + more)
 
