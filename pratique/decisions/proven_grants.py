@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from pratique.decisions.chain import SignedGrant
 from pratique.decisions.dsse import problems_of
 from pratique.decisions.ruling_reasons import (
+    CLOCKS,
     approval_reasons,
     exception_reasons,
     is_excepted,
@@ -85,7 +86,7 @@ class ProvenGrant:
 
     def _times(self) -> list[str]:
         began = self._grant.began_at
-        return [self._at_fault("it was granted before it began")] if began and began > self._grant.granted_at else []
+        return [self._at_fault("it was granted before it began")] if began and began > self._grant.granted_at + CLOCKS else []
 
     def _summary(self, kind: str, bundle: Digest | None, reasons: Reasons, *, needed: bool) -> Part | None:
         if bundle is None:

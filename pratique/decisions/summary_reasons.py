@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from pratique.decisions.dsse import problems_of
+from pratique.decisions.ruling_reasons import CLOCKS
 from pratique.decisions.summaries import (
     EXCEPTED,
     LEVEL,
@@ -82,7 +83,7 @@ def summary_reasons(statement: Statement, environment: Environment, grant: Grant
         f"it vouches for {', '.join(found.verified_levels) or 'nothing'}, not for {LEVEL}": found.verified_levels != (LEVEL,),
         f"it is of SLSA {found.slsa_version}, not {SLSA_VERSION}": found.slsa_version != SLSA_VERSION,
         "it is later than the grant": found.time_verified > grant.granted_at,
-        "it is older than the promotion": grant.began_at is not None and found.time_verified < grant.began_at,
+        "it is older than the promotion": grant.began_at is not None and found.time_verified < grant.began_at - CLOCKS,
         f"it looked at nothing of {', '.join(one[7:19] for one in unseen)}, which the grant names": bool(unseen),
         "it passed over other exceptions than the grant names": _excepted(statement) != set(grant.exceptions),
     }
