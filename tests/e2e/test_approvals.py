@@ -13,8 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
+from pratique.clients.releases import infrastructure, read
 from pratique.clients.sigstore.key_file import make_key_file
+from pratique.decisions.bundle import unpack
+from pratique.decisions.desired import desired_stack
+from pratique.pipeline.grants import read_chain
 from pratique.values.answer import Answer
+from pratique.values.environment import environment_of
+from pratique.values.promotion import Promotion, PromotionState
 from tests.services.stack import RunningStack, Service
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -98,10 +104,20 @@ def holds(stack: RunningStack, service: Service) -> str:
     return str(stack.held(service.name)["prod"]["commit"] or "")
 
 
-def grants(stack: RunningStack, service: Service) -> list[dict[str, Any]]:
+def grants(stack: RunningStack, service: Service) -> list[Promotion]:
     """Those of prod that changed something: a delivery that goes on finds that nothing is left to do, and says so."""
-    rows = stack.read("history", service.name, "--in", "prod")
-    return [row for row in rows if row["state"] == "granted" and not row["reason"]]
+    with stack.clients() as clients, clients.ledger() as ledger:
+        history = ledger.history(service.name, "prod")
+    return [one for one in history if one.state is PromotionState.GRANTED and not one.reason]
+
+
+def approvers_in(stack: RunningStack, granted: Promotion) -> set[str]:
+    """Who approved, as the signed grant says."""
+    with stack.clients() as clients:
+        with clients.registry() as registry:
+            stored = read(registry, granted.service, granted.release)
+        chain = read_chain(clients, stored, clients.place("prod").trust)
+    return {approval.by for signed in chain.history if signed.bundle == granted.evidence for approval in signed.grant.approvals}
 
 
 def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(approvers: Approvers, waiting: Service) -> None:
@@ -123,11 +139,9 @@ def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(appro
     assert (code, "goes on" in said) == (0, True), said
     until(lambda: holds(stack, waiting), "prod holds the release")
     assert state_of(stack, run)["state"]["type"] == "COMPLETED"
-    (grant,) = [
-        row for row in stack.read("history", waiting.name, "--in", "prod") if row["state"] == "granted" and not row["reason"]
-    ]
-    assert run_of(stack, waiting) == run
-    assert grant["commit"] == holds(stack, waiting)
+    (granted,) = grants(stack, waiting)
+    assert granted.run_url.endswith(run)
+    assert approvers_in(stack, granted) == {"bob", "cy"}
     # The delivery that had ended because this waited has gone on, and found that nothing was left to do.
     assert waiting.deliver().returncode == 0
 
@@ -147,10 +161,7 @@ def test_two_who_sign_at_the_same_moment_let_it_go_on_once(approvers: Approvers,
     run = run_of(stack, waiting)
     states = httpx.get(f"{stack.settings().prefect.api_url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
     assert [one["name"] for one in states].count("Resuming") == 1
-    grants = [
-        row for row in stack.read("history", waiting.name, "--in", "prod") if row["state"] == "granted" and not row["reason"]
-    ]
-    assert len(grants) == 1
+    assert len(grants(stack, waiting)) == 1
 
 
 def test_a_rejection_ends_it_with_its_reason(approvers: Approvers, waiting: Service) -> None:
@@ -173,11 +184,6 @@ def test_a_plan_that_has_changed_since_people_were_asked_is_refused(approvers: A
     assert approvers.says("bob", "approve", waiting)[0] == 0
     # Somebody creates the stack by hand: what would change is another thing now.
     with stack.clients() as clients:
-        from pratique.clients.releases import infrastructure, read  # noqa: PLC0415
-        from pratique.decisions.bundle import unpack  # noqa: PLC0415
-        from pratique.decisions.desired import desired_stack  # noqa: PLC0415
-        from pratique.values.environment import environment_of  # noqa: PLC0415
-
         release = stack.read("releases", waiting.name)[0]["release"]
         with clients.registry() as registry:
             stored = read(registry, waiting.name, release)
