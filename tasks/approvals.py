@@ -29,7 +29,7 @@ from tasks.reports import report_wait
 from tasks.rulings import given_answers, record_click
 
 
-class _Form(RunInput, Answer):
+class AnswerForm(RunInput, Answer):
     """The answer, as Prefect shows a form for it."""
 
 
@@ -92,7 +92,7 @@ async def _suspend(promotion: Promotion, judged: Judged, asked: Asked) -> None:
     await report_wait(waiting)
     if waiting.state is PromotionState.SUPERSEDED:
         raise Refused(waiting.reason)
-    form = _Form.with_initial_data(description=reports.approval_report(waiting))
+    form = AnswerForm.with_initial_data(description=reports.approval_report(waiting))
     # A name of its own each time: Prefect remembers the names of questions, and not always that they were asked.
     await asuspend_flow_run(wait_for_input=form, key=f"approval-{uuid.uuid4().hex[:8]}", timeout=None)
 

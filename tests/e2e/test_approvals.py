@@ -252,8 +252,14 @@ def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, waiting: 
     run = run_of(stack, waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     api = stack.settings().prefect.api_url
-    inputs = httpx.post(f"{api}/flow_runs/{run}/input/filter", json={"prefix": "suspended-"}, timeout=30).json()
-    kept = {one["key"].rpartition("-")[2]: one["value"] for one in inputs}
+
+    def kept_by_prefect() -> dict[str, str] | None:
+        inputs = httpx.post(f"{api}/flow_runs/{run}/input/filter", json={"prefix": "suspended-"}, timeout=30).json()
+        found = {one["key"].rpartition("-")[2]: one["value"] for one in inputs}
+        # Prefect keeps them one after the other, once it has the state.
+        return found if found.keys() >= {"schema", "description"} else None
+
+    kept = until(kept_by_prefect, "the form is there")
     assert json.loads(kept["schema"])["required"] == ["decision", "name", "reason"]
     assert "pratique approve" in kept["description"]
 

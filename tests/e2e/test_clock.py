@@ -73,7 +73,7 @@ def waiting(stack: RunningStack) -> Waiting:
 def test_a_delivery_into_a_closed_environment_waits_and_says_when_it_opens(waiting: Waiting) -> None:
     assert waiting.codes == (4, 4)
     for said in waiting.said:
-        assert said.startswith("Waiting: prod: 'prod' is closed: it opens on ")
+        assert said.startswith("Waiting: prod: gate windows: 'prod' is closed: it opens on ")
         assert "(Europe/Berlin)" in said
     held = waiting.service.stack.held(waiting.service.name)
     assert {name: row["commit"] for name, row in held.items()} == {
@@ -81,7 +81,7 @@ def test_a_delivery_into_a_closed_environment_waits_and_says_when_it_opens(waiti
         "staging": waiting.commits[1][:12],
         "prod": None,
     }
-    assert "waits: 'prod' is closed" in held["prod"]["note"]
+    assert "waits: gate windows: 'prod' is closed" in held["prod"]["note"]
 
 
 def test_what_waits_and_what_it_superseded_are_on_record(waiting: Waiting) -> None:
