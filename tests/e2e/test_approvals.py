@@ -28,13 +28,16 @@ pytestmark = pytest.mark.xdist_group("stack")
 PEOPLE = {"ada": "ada@example.test", "bob": "bob@example.test", "cy": "cy@example.test"}
 """Ada writes the commits."""
 
+PLACE = "dev"
+"""Where people have to approve: the first environment, so that little has to be delivered before they are asked."""
+
 ENOUGH = 120.0
 """Seconds that a run may take to come to where somebody looks for it."""
 
 
 @dataclass
 class Approvers:
-    """A stack whose prod is approved of by two of three people, each with a key of their own."""
+    """A stack whose first environment is approved of by two of three people, each with a key of their own."""
 
     stack: RunningStack
     keys: Path
@@ -42,14 +45,14 @@ class Approvers:
     def says(self, who: str, what: str, service: Service, *more: str) -> tuple[int, str]:
         key = str(self.keys / f"{who}.pem")
         asking = ["--yes"] if what == "approve" else []
-        done = self.stack.pratique(what, service.name, "--to", "prod", "--key", key, *asking, *more)
+        done = self.stack.pratique(what, service.name, "--to", PLACE, "--key", key, *asking, *more)
         return done.returncode, done.stdout + done.stderr
 
     def approvals(self, **changed: Any) -> Any:
-        """Within it prod asks for other approvals."""
+        """Within it the environment asks for other approvals."""
 
         def change(settings: dict[str, Any]) -> None:
-            settings["environments"]["prod"]["gates"]["approvals"] |= changed
+            settings["environments"][PLACE]["gates"]["approvals"] |= changed
 
         return self.stack.changed_settings(change)
 
@@ -65,8 +68,8 @@ def approvers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> 
         }
         settings["groups"] = {"release-managers": ["ada", "bob", "cy"]}
         approvals = {"required": 2, "from": ["release-managers"]}
-        settings["environments"]["prod"] |= {"gates": {"approvals": approvals}}
-        settings["environments"]["prod"] |= {"exceptions": {"from": ["release-managers"], "longest": "2h"}}
+        settings["environments"][PLACE] |= {"gates": {"approvals": approvals}}
+        settings["environments"][PLACE] |= {"exceptions": {"from": ["release-managers"], "longest": "2h"}}
 
     with stack.changed_settings(change):
         yield Approvers(stack, folder)
@@ -74,8 +77,8 @@ def approvers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def waiting(approvers: Approvers, service: Service) -> Service:
-    """A service whose newest commit waits for approval in prod."""
-    done = service.deliver()
+    """A service whose newest commit waits for approval."""
+    done = service.deliver("--through", PLACE)
     assert done.returncode == 4, done.stdout + done.stderr
     assert "0 of 2" in done.stdout + done.stderr
     return service
@@ -92,7 +95,7 @@ def until(look: Callable[[], Any], what: str) -> Any:
 def run_of(stack: RunningStack, service: Service) -> str:
     """The id of the newest run that promotes the service into prod."""
     with stack.clients() as clients, clients.ledger() as ledger:
-        return ledger.history(service.name, "prod")[0].run_url.rpartition("/")[2]
+        return ledger.history(service.name, PLACE)[0].run_url.rpartition("/")[2]
 
 
 def state_of(stack: RunningStack, run: str) -> dict[str, Any]:
@@ -101,13 +104,13 @@ def state_of(stack: RunningStack, run: str) -> dict[str, Any]:
 
 
 def holds(stack: RunningStack, service: Service) -> str:
-    return str(stack.held(service.name)["prod"]["commit"] or "")
+    return str(stack.held(service.name)[PLACE]["commit"] or "")
 
 
 def grants(stack: RunningStack, service: Service) -> list[Promotion]:
-    """Those of prod that changed something: a delivery that goes on finds that nothing is left to do, and says so."""
+    """Those that changed something: a delivery that goes on finds that nothing is left to do, and says so."""
     with stack.clients() as clients, clients.ledger() as ledger:
-        history = ledger.history(service.name, "prod")
+        history = ledger.history(service.name, PLACE)
     return [one for one in history if one.state is PromotionState.GRANTED and not one.reason]
 
 
@@ -116,7 +119,7 @@ def approvers_in(stack: RunningStack, granted: Promotion) -> set[str]:
     with stack.clients() as clients:
         with clients.registry() as registry:
             stored = read(registry, granted.service, granted.release)
-        chain = read_chain(clients, stored, clients.place("prod").trust)
+        chain = read_chain(clients, stored, clients.place(PLACE).trust)
     return {approval.by for signed in chain.history if signed.bundle == granted.evidence for approval in signed.grant.approvals}
 
 
@@ -125,7 +128,7 @@ def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(appro
     run = run_of(stack, waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     assert holds(stack, waiting) == ""
-    (queued,) = [row for row in stack.read("queue", waiting.name) if row["environment"] == "prod"]
+    (queued,) = [row for row in stack.read("queue", waiting.name) if row["environment"] == PLACE]
     assert "0 of 2" in queued["why"]
 
     code, said = approvers.says("ada", "approve", waiting)
@@ -137,13 +140,13 @@ def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(appro
     assert state_of(stack, run)["state"]["name"] == "Suspended"
     code, said = approvers.says("cy", "approve", waiting, "--reason", "read the plan")
     assert (code, "goes on" in said) == (0, True), said
-    until(lambda: holds(stack, waiting), "prod holds the release")
+    until(lambda: holds(stack, waiting), "it holds the release")
     assert state_of(stack, run)["state"]["type"] == "COMPLETED"
     (granted,) = grants(stack, waiting)
     assert granted.run_url.endswith(run)
     assert approvers_in(stack, granted) == {"bob", "cy"}
     # The delivery that had ended because this waited has gone on, and found that nothing was left to do.
-    assert waiting.deliver().returncode == 0
+    assert waiting.deliver("--through", PLACE).returncode == 0
 
 
 def test_two_who_sign_at_the_same_moment_let_it_go_on_once(approvers: Approvers, waiting: Service) -> None:
@@ -157,7 +160,7 @@ def test_two_who_sign_at_the_same_moment_let_it_go_on_once(approvers: Approvers,
     for one in both:
         one.join()
     assert [code for code, _ in said] == [0, 0], said
-    until(lambda: holds(stack, waiting), "prod holds the release")
+    until(lambda: holds(stack, waiting), "it holds the release")
     run = run_of(stack, waiting)
     states = httpx.get(f"{stack.settings().prefect.api_url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
     assert [one["name"] for one in states].count("Resuming") == 1
@@ -174,7 +177,7 @@ def test_a_rejection_ends_it_with_its_reason(approvers: Approvers, waiting: Serv
     assert "the queue is too small" in state_of(stack, run)["state"]["message"]
     assert holds(stack, waiting) == ""
     assert approvers.says("bob", "approve", waiting)[0] == 3
-    (row,) = stack.read("history", waiting.name, "--in", "prod")
+    (row,) = stack.read("history", waiting.name, "--in", PLACE)
     assert (row["state"], "the queue is too small" in row["reason"]) == ("failed", True)
 
 
@@ -188,7 +191,7 @@ def test_a_plan_that_has_changed_since_people_were_asked_is_refused(approvers: A
         with clients.registry() as registry:
             stored = read(registry, waiting.name, release)
             files = unpack(infrastructure(registry, stored))
-        prod = environment_of(stored.release.manifest, "prod")
+        prod = environment_of(stored.release.manifest, PLACE)
         with clients.stacks(prod) as stacks:
             stacks.apply(desired_stack(prod, prod.stacks[0], files), 1, print)
     code, said = approvers.says("cy", "approve", waiting)
@@ -221,7 +224,7 @@ def test_a_click_counts_only_where_the_gates_take_clicks_and_is_recorded_as_one(
             until(lambda: holds(stack, waiting) or suspended(), "it is decided anew")
             if not holds(stack, waiting):
                 assert prefect.resume(run, answer)
-            until(lambda: holds(stack, waiting), "prod holds the release")
+            until(lambda: holds(stack, waiting), "it holds the release")
     clicks = [row for row in stack.read("rulings", waiting.name) if "click" in row["by"]]
     assert clicks
     assert all(row["by"] == "bob (a click)" for row in clicks)
@@ -243,7 +246,7 @@ def test_a_promotion_that_is_cancelled_while_it_waits_is_over(approvers: Approve
         prefect.cancel(run)
     until(lambda: state_of(stack, run)["state"]["type"] == "CANCELLED", "the run is cancelled")
     stack.read("advance", waiting.name)
-    (row,) = stack.read("history", waiting.name, "--in", "prod")
+    (row,) = stack.read("history", waiting.name, "--in", PLACE)
     assert row["state"] == "cancelled"
 
 
