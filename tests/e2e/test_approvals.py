@@ -93,7 +93,7 @@ def until(look: Callable[[], Any], what: str) -> Any:
 
 
 def run_of(stack: RunningStack, service: Service) -> str:
-    """The id of the newest run that promotes the service into prod."""
+    """The id of the newest run that promotes the service there."""
     with stack.clients() as clients, clients.ledger() as ledger:
         return ledger.history(service.name, PLACE)[0].run_url.rpartition("/")[2]
 
@@ -191,9 +191,9 @@ def test_a_plan_that_has_changed_since_people_were_asked_is_refused(approvers: A
         with clients.registry() as registry:
             stored = read(registry, waiting.name, release)
             files = unpack(infrastructure(registry, stored))
-        prod = environment_of(stored.release.manifest, PLACE)
-        with clients.stacks(prod) as stacks:
-            stacks.apply(desired_stack(prod, prod.stacks[0], files), 1, print)
+        place = environment_of(stored.release.manifest, PLACE)
+        with clients.stacks(place) as stacks:
+            stacks.apply(desired_stack(place, place.stacks[0], files), 1, print)
     code, said = approvers.says("cy", "approve", waiting)
     assert code == 0, said
     until(lambda: state_of(stack, run)["state"]["name"] == "Refused", "the run is refused")
