@@ -12,6 +12,7 @@ import pytest
 from pratique.clients.ports import Ledger
 from pratique.errors import FenceLost, Refused
 from pratique.values.digest import digest_of
+from pratique.values.grant import GrantEvidence
 from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from tests.contract.promotions import a_promotion, a_release
@@ -170,13 +171,13 @@ def test_a_grant_repeated_is_the_same_grant_even_after_the_lock_has_moved_on(led
     assert done.reason == "nothing to do"
 
 
-def test_a_grant_names_the_evidence_that_carries_it(ledger: Ledger) -> None:
+def test_a_grant_names_the_evidence_that_carries_it_and_has_its_time(ledger: Ledger) -> None:
     promotion, lease = holding(ledger)
-    evidence = digest_of(b"the signed grant")
-    assert ledger.grant(promotion.id, lease, "", evidence=evidence).evidence == evidence
+    evidence = GrantEvidence(bundle=digest_of(b"the signed grant"), at=datetime(2026, 3, 2, 9, 0, 30, 250_000, tzinfo=UTC))
+    granted = ledger.grant(promotion.id, lease, "", evidence=evidence)
     held = ledger.granted(promotion.service, promotion.environment)
-    assert held is not None
-    assert held.evidence == evidence
+    assert held == granted
+    assert (granted.evidence, granted.finished_at) == (evidence.bundle, evidence.at)
 
 
 def test_a_lease_grants_only_the_promotion_that_holds_it(ledger: Ledger) -> None:
