@@ -30,6 +30,7 @@ from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.recurrence import Recurrence
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
+from pratique.values.requirements import Requirements
 from pratique.values.trust import TrustedKey
 from tests.fakes.grants import chain
 from tests.fakes.stored_release import COMMIT, stored_release
@@ -234,3 +235,19 @@ def test_a_release_is_whole_where_each_image_has_a_bill_that_can_be_read(attache
     assert every_image_has_a_bill(situation({"web": ["bill"], "job": ["bill", "malformed bill"]})).allowed
     (reason,) = every_image_has_a_bill(situation({"web": attached, "job": ["bill"]})).reasons
     assert re.search(why, reason)
+
+
+def test_a_soak_is_measured_from_the_signed_grant_whatever_has_been_restarted_since() -> None:
+    # The ledger was made again a minute ago: by its own clock upstream has been granted just now.
+    restored = [{"environment": name, "started_at": "2026-03-02T11:59:00Z"} for name in ("dev", "load")]
+    seen = situation({"upstream": restored})
+    (granted,) = {signed.grant.granted_at for signed in seen.chain.counted if signed.grant.environment == "load"}
+
+    def asking(soak: str) -> Decision:
+        asked = Requirements.model_validate({"soak": soak})
+        return decide(seen.model_copy(update={"asked_by_operator": asked}))
+
+    assert NOW - granted == timedelta(hours=2, minutes=59)
+    assert asking("2h").allowed
+    waits = asking("4h").waits
+    assert {wait.until for wait in waits} == {granted + timedelta(hours=4), granted - timedelta(minutes=1) + timedelta(hours=4)}
