@@ -131,6 +131,9 @@ def aftermath(stack: RunningStack) -> Iterator[Aftermath]:
             service.commit(name)
             found.answers[name] = service.deliver("--through", "dev")
             service.edit(change[0], change[2], change[1])
+            # What came in and failed holds the environment; what was refused before does not.
+            if "and is held" in " ".join(found.answers[name].stderr.split()):
+                service.lift("dev")
         shown = {request.headers[name] for request in proxy.seen for name in request.headers if name.lower() == "x-vault-token"}
     found.tokens = {f"token {number}": token for number, token in enumerate(sorted(shown))}
     for command in (
