@@ -63,10 +63,7 @@ def next_grant(chain: Chain, passage: Passage, earned: Earned, beside: Signed, n
         reason=earned.reason,
         verdict=beside.verdict,
         results=beside.results,
-        approvals=tuple(
-            Approval(by=one.by, is_click=one.is_click, bundle=one.bundle)
-            for one in earned.judged.approvals_of(earned.plan.digest)
-        ),
+        approvals=tuple(Approval(by=one.by, is_click=one.is_click, bundle=one.bundle) for one in earned.judged.approvals),
         exceptions=tuple(dict.fromkeys(bundle for one in earned.judged.excepted for bundle in one.bundles)),
         requested_by=promotion.requested_by,
         began_at=promotion.started_at,

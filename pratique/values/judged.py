@@ -23,14 +23,10 @@ class Judged(Value):
     besides_approval: Decision
     """As `decision`, without the gate that asks people."""
     approvals: tuple[ApprovalFacts, ...] = ()
-    """Every word that people have given on plans there, those that do not count as well."""
+    """Those of exactly this plan under exactly this policy that count for whoever asks for some."""
     at: datetime
 
     @property
     def awaits_approval(self) -> bool:
         """Whether people have still to approve."""
         return len(self.decision.waits) > len(self.besides_approval.waits)
-
-    def approvals_of(self, plan: Digest) -> tuple[ApprovalFacts, ...]:
-        """Those of exactly this plan, under exactly this policy."""
-        return tuple(one for one in self.approvals if (one.kind, one.plan, one.policy) == ("approve", plan, self.policy))
