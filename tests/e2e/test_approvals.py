@@ -257,7 +257,9 @@ def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, waiting: 
     api = stack.settings().prefect.api_url
 
     def kept_by_prefect() -> dict[str, str] | None:
-        inputs = httpx.post(f"{api}/flow_runs/{run}/input/filter", json={"prefix": "suspended-"}, timeout=30).json()
+        inputs = httpx.post(
+            f"{api}/flow_runs/{run}/input/filter", json={"prefix": "suspended-", "limit": 20}, timeout=30
+        ).json()
         found = {one["key"].rpartition("-")[2]: one["value"] for one in inputs}
         # Prefect keeps them one after the other, once it has the state.
         return found if found.keys() >= {"schema", "description"} else None
