@@ -14,8 +14,10 @@ WORKERS ?= 2
 COSIGN := .tools/peers/bin/cosign
 COSIGN_VERSION := v3.1.3
 OSV_SCANNER := .tools/peers/bin/osv-scanner
+GITEA := .tools/peers/gitea/gitea
+COMPOSE := .tools/peers/bin/docker-compose
 
-.PHONY: help quickstart test lint types unit interop up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
+.PHONY: help quickstart test lint types unit interop compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +42,10 @@ unit: environment-test ## The tests that need no service
 
 interop: system-test environment-test $(COSIGN) $(OSV_SCANNER) ## The real cosign and ours, each verifying what the other signed; needs Go
 	$(BIN)/pytest tests/interop
+
+compose: system-test environment-test $(GITEA) $(if $(shell docker compose version 2>/dev/null),,$(COMPOSE)) ## Start deployments/compose.yaml whole, and deliver through it a push to a real Gitea; needs Go
+	@deployments/install compose
+	deployments/with-engine $(BIN)/pytest -s tests/compose
 
 up: system environment ## Start the local stack
 	$(BIN)/pratique up
@@ -103,6 +109,18 @@ $(COSIGN):
 
 .tools/peers/bin/aws: $(UV)
 	UV_TOOL_DIR=$(CURDIR)/.tools/peers/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/peers/bin $(UV) tool install --quiet awscli==1.46.3
+
+# The engine's command-line client finds it as a plug-in elsewhere; Debian's packages have none for Compose's present format.
+$(COMPOSE):
+	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/docker/compose/v2/cmd@v2.40.3
+	mv .tools/peers/bin/cmd $@
+
+# Its go.mod replaces modules, which `go install` refuses; it finds its texts and templates beside itself.
+$(GITEA):
+	mkdir -p .tools/peers
+	cp -R "$$(go mod download -json code.gitea.io/gitea@v1.27.3 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" $(dir $(GITEA))
+	chmod -R u+w $(dir $(GITEA))
+	cd $(dir $(GITEA)) && go build -tags sqlite,sqlite_unlock_notify -o gitea .
 
 # OSV-Scanner 2.6 needs a Go newer than 1.26.
 $(OSV_SCANNER):

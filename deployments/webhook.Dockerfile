@@ -1,25 +1,31 @@
 # The intake of events by itself: `pratique webhook`. Build it from the repository's root:
-#   docker build -f deployments/webhook.Dockerfile -t pratique-webhook .
+#   docker build --file deployments/webhook.Dockerfile --tag pratique-webhook:0.1.0 .
 # It needs settings at /etc/pratique/pratique.toml, and a folder for mirrors at /var/lib/pratique that user 10001 may write.
-FROM docker.io/library/python:3.13-slim AS build
-COPY --from=ghcr.io/astral-sh/uv:0.9 /uv /usr/local/bin/uv
-WORKDIR /src
-COPY pyproject.toml uv.lock README.md LICENSE ./
-ENV UV_PROJECT_ENVIRONMENT=/opt/pratique UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never
+# Of deployments/Dockerfile, which compose.yaml runs it from, it leaves out what only workers and servers need.
+FROM python:3.11.13-slim-bookworm AS built
+ENV UV_LINK_MODE=copy UV_PYTHON_DOWNLOADS=never PYTHONDONTWRITEBYTECODE=1
+RUN pip install --no-cache-dir uv==0.13.9
+WORKDIR /app
+COPY pyproject.toml uv.lock ./
 RUN uv sync --frozen --no-dev --extra postgresql --no-install-project
+COPY README.md LICENSE ./
 COPY pratique pratique
 COPY flows flows
 COPY tasks tasks
-RUN uv sync --frozen --no-dev --extra postgresql --no-editable
+COPY policies policies
+RUN uv sync --frozen --no-dev --extra postgresql --no-editable --compile-bytecode
 
-FROM docker.io/library/python:3.13-slim
+FROM python:3.11.13-slim-bookworm
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends git openssh-client \
- && rm -rf /var/lib/apt/lists/* \
- && useradd --uid 10001 --create-home --home-dir /var/lib/pratique pratique
-COPY --from=build /opt/pratique /opt/pratique
-ENV PATH=/opt/pratique/bin:$PATH PRATIQUE_CONFIG=/etc/pratique/pratique.toml PYTHONUNBUFFERED=1
-USER 10001
+ && apt-get install --yes --no-install-recommends ca-certificates git openssh-client \
+ && rm -rf /var/lib/apt/lists/*
+RUN groupadd --gid 10001 pratique \
+ && useradd --uid 10001 --gid pratique --no-log-init --create-home --home-dir /var/lib/pratique pratique
+COPY --from=built /app/.venv /app/.venv
+ENV PATH=/app/.venv/bin:$PATH \
+    PRATIQUE_CONFIG=/etc/pratique/pratique.toml \
+    PYTHONUNBUFFERED=1
+USER 10001:10001
 WORKDIR /var/lib/pratique
 EXPOSE 8008
 HEALTHCHECK --interval=10s --timeout=3s CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8008/healthz', timeout=2)"]

@@ -300,7 +300,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.rfile.readline()
             return
         left = int(self.headers.get("Content-Length", 0))
-        while left and (piece := self.rfile.read(min(left, _PIECE))):
+        while left:
+            piece = self.rfile.read(min(left, _PIECE))
+            if not piece:
+                # The service has to see it go, too: one that waits for the rest may hold others up for as long.
+                raise ConnectionAbortedError("the client went away in the middle of its request")
             left -= len(piece)
             yield piece
 

@@ -197,7 +197,7 @@ def test_secrets_become_variables_and_an_absent_one_is_told(tmp_path: Path) -> N
     assert "PGPASSWORD: " in failed.stderr
 
 
-def test_secrets_are_made_once_and_are_the_owners_alone(tmp_path: Path) -> None:
+def test_secrets_are_made_once_and_are_for_their_group_alone(tmp_path: Path) -> None:
     command = [str(DEPLOYMENTS / "compose" / "make-secrets"), str(tmp_path / "secrets")]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stderr
     made = {file.name: file.read_text() for file in (tmp_path / "secrets").iterdir()}
@@ -207,7 +207,7 @@ def test_secrets_are_made_once_and_are_the_owners_alone(tmp_path: Path) -> None:
     assert made.keys() | missing == COMPOSE["secrets"].keys()
     assert made["redis_password"] in made["prefect_docket_url"]
     modes = {stat.S_IMODE(file.stat().st_mode) for file in (tmp_path / "secrets").iterdir()}
-    assert modes == {0o600}
+    assert modes == {0o440}
 
 
 @pytest.mark.parametrize("automation", automations(DEPLOYMENTS / "automations.yaml"), ids=lambda one: one["name"])
