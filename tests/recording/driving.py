@@ -16,7 +16,7 @@ from tests.recording.reading import Proof, read
 from tests.recording.releases import release
 from tests.services.shared_stack import SharedStack
 
-GIVES_UP_AFTER = 1500.0
+GIVES_UP_AFTER = 3600.0
 """Seconds after which the rest is taken not to come any more; measures nothing."""
 
 
