@@ -24,9 +24,13 @@ CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 BUILDX = "cli-plugins/docker-buildx"
 
 
-def ensure_images() -> dict[str, bool]:
-    """Every image that is not ours, and whether it is a stand-in; the engine has all of them then."""
-    return {image: _ensure(image) for image in _named()}
+def ensure_images() -> None:
+    """The engine has every image that deployments/ names and that is not ours; which of them stand in is said on stderr."""
+    for image in _named():
+        known = docker("image", "inspect", image, check=False).returncode == 0
+        if not known and docker("pull", "--quiet", image, check=False).returncode:
+            sys.stderr.write(f"{image} cannot be pulled: made of Debian's packages\n")
+            _stand_in(image)
 
 
 def build_ours(file: str, tag: str) -> None:
@@ -52,14 +56,6 @@ def _named() -> list[str]:
     return sorted(found)
 
 
-def _ensure(image: str) -> bool:
-    if docker("image", "inspect", image, check=False).returncode:
-        if docker("pull", "--quiet", image, check=False).returncode == 0:
-            return False
-        _stand_in(image)
-    return "standin" in docker("image", "inspect", "--format", "{{json .Config.Labels}}", image).stdout
-
-
 def _stand_in(image: str) -> None:
     if docker("image", "inspect", DEBIAN, check=False).returncode:
         _make_debian()
@@ -78,7 +74,7 @@ def _stand_in(image: str) -> None:
         plugin = next((one / BUILDX for one in plugins if (one / BUILDX).exists()), Path("/bin/false"))
         shutil.copy(plugin, context / "docker-buildx")
         target = image.rpartition("/")[2].partition(":")[0]
-        docker("build", "--target", target, "--label", "standin=true", "--tag", image, str(context))
+        docker("build", "--target", target, "--tag", image, str(context))
 
 
 def _make_debian() -> None:

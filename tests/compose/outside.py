@@ -14,7 +14,6 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import tomli_w
 from cryptography import x509
@@ -27,7 +26,7 @@ from pratique.clients.vault import open_vault
 from pratique.local.aws import start_aws
 from pratique.local.engine import ensure_front_image
 from pratique.local.example import seed_secrets
-from pratique.local.openbao import KEY, OpenBao, start_openbao
+from pratique.local.openbao import KEY, start_openbao
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from tests.compose.images import DEPLOYMENTS, docker
@@ -38,7 +37,7 @@ ROLES = ("control", "build", *ENVIRONMENTS)
 SOCKET = "unix:///var/run/docker.sock"
 NAMES = ("vault.example.com", "registry.example.com", "git.example.com", "aws.example.com")
 HOSTS = tuple(f"{environment}.example.com" for environment in ENVIRONMENTS)
-WEBHOOK_SECRET = "compose/webhook"  # noqa: S105  # a place in Vault
+WEBHOOK_SECRET = "compose/webhook"  # a place in Vault
 USER = 10001
 """Of our image, whose secrets and certificates are read by nobody else."""
 

@@ -58,13 +58,13 @@ class Site:
     def until_delivered(self, commit: str) -> None:
         """Return when every environment holds the commit, and answers with it."""
         end = time.monotonic() + WITHIN
-        while {row.get("commit") for row in (held := self.held()).values()} != {commit}:
+        while {row.get("commit") for row in self.held().values()} != {commit}:
             if time.monotonic() > end:
                 said = self.shipped.words_of(["webhook", "watch", *[f"worker-{one}" for one in ("build", *ENVIRONMENTS)]])
-                raise AssertionError(f"{held}\n{self.shipped.pratique('events', 'hello')}\n{said}")
+                raise AssertionError(f"{self.held()}\n{self.shipped.pratique('events', 'hello')}\n{said}")
             time.sleep(2)
-        for name in ENVIRONMENTS:
-            port = held[name]["address"].rpartition(":")[2]
+        for name, held in self.held().items():
+            port = held["address"].rpartition(":")[2]
             assert httpx.get(f"http://{self.host}:{port}/version", timeout=10).json()["commit"] == commit
 
     def get(self, path: str, auth: tuple[str, str] | None = None) -> httpx.Response:
@@ -79,8 +79,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site() -> Iterator[Site]:
-    for image, stands_in in ensure_images().items():
-        print(f"{image}: {'stood in for, of Debian’s packages' if stands_in else 'pulled'}")
+    ensure_images()
     build_ours("Dockerfile", "pratique:0.1.0")
     # Below a folder that every user may pass: containers read some of what is in it.
     folder = Path(tempfile.mkdtemp(prefix="pratique-compose-"))
