@@ -63,7 +63,7 @@ class Site:
                 said = self.shipped.words_of(["webhook", "watch", *[f"worker-{one}" for one in ("build", *ENVIRONMENTS)]])
                 raise AssertionError(f"{self.held()}\n{self.shipped.pratique('events', 'hello')}\n{said}")
             time.sleep(2)
-        for name, held in self.held().items():
+        for held in self.held().values():
             port = held["address"].rpartition(":")[2]
             assert httpx.get(f"http://{self.host}:{port}/version", timeout=10).json()["commit"] == commit
 
