@@ -102,7 +102,7 @@ class Outside:
         content["vault"]["ca_bundle"] = "/etc/pratique/ca.pem"
         content["services"] = {"hello": {"repository": self.forge.repository}}
         forge = {"api": f"{self.forge.url}/api/v1", "token": "vault:kv/data/forge#token"}
-        content["webhook"] = {"secrets": {"gitea": [f"vault:kv/data/{WEBHOOK_SECRET}#current"]}, "forges": {"gitea": forge}}
+        content["webhook"] |= {"secrets": {"gitea": [f"vault:kv/data/{WEBHOOK_SECRET}#current"]}, "forges": {"gitea": forge}}
         keys = ("access_key_id", "secret_access_key")
         aws = {
             "region": "eu-central-1",
