@@ -110,17 +110,20 @@ $(COSIGN):
 .tools/peers/bin/aws: $(UV)
 	UV_TOOL_DIR=$(CURDIR)/.tools/peers/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/peers/bin $(UV) tool install --quiet awscli==1.46.3
 
-# The engine's command-line client finds it as a plug-in elsewhere; Debian's packages have none for Compose's present format.
-$(COMPOSE):
-	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/docker/compose/v2/cmd@v2.40.3
-	mv .tools/peers/bin/cmd $@
+# $(call module,NAME@VERSION,FOLDER): a copy of a Go module. Where its go.mod replaces or excludes others, `go install` refuses it.
+module = rm -rf $(2) && cp -R "$$(go mod download -json $(1) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" $(2) && chmod -R u+w $(2)
 
-# Its go.mod replaces modules, which `go install` refuses; it finds its texts and templates beside itself.
+# Debian's packages have none for the present format of compose files.
+$(COMPOSE):
+	mkdir -p .tools/peers
+	$(call module,github.com/docker/compose/v2@v2.40.3,.tools/peers/compose)
+	cd .tools/peers/compose && go build -o ../bin/docker-compose ./cmd
+
+# It finds its texts and templates beside itself.
 $(GITEA):
 	mkdir -p .tools/peers
-	cp -R "$$(go mod download -json code.gitea.io/gitea@v1.27.3 | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" $(dir $(GITEA))
-	chmod -R u+w $(dir $(GITEA))
-	cd $(dir $(GITEA)) && go build -tags sqlite,sqlite_unlock_notify -o gitea .
+	$(call module,code.gitea.io/gitea@v1.27.3,.tools/peers/gitea)
+	cd .tools/peers/gitea && go build -tags sqlite,sqlite_unlock_notify -o gitea .
 
 # OSV-Scanner 2.6 needs a Go newer than 1.26.
 $(OSV_SCANNER):
