@@ -17,7 +17,7 @@ OSV_SCANNER := .tools/peers/bin/osv-scanner
 GITEA := .tools/peers/gitea/gitea
 COMPOSE := .tools/peers/bin/docker-compose
 
-.PHONY: help quickstart test lint types unit interop compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
+.PHONY: help quickstart test lint types unit interop forges compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ unit: environment-test ## The tests that need no service
 
 interop: system-test environment-test $(COSIGN) $(OSV_SCANNER) ## The real cosign and ours, each verifying what the other signed; needs Go
 	$(BIN)/pytest tests/interop
+
+forges: system-test environment-test $(GITEA) ## A real Gitea's own events before the webhook, and our statuses and comments in it; needs Go
+	$(BIN)/pytest tests/forges
 
 compose: system-test environment-test $(GITEA) $(if $(shell docker compose version 2>/dev/null),,$(COMPOSE)) ## Start deployments/compose.yaml whole, and deliver through it a push to a real Gitea; needs Go
 	@deployments/install compose
@@ -122,7 +125,7 @@ $(COMPOSE):
 # It finds its texts and templates beside itself.
 $(GITEA):
 	mkdir -p .tools/peers
-	$(call module,code.gitea.io/gitea@v1.27.3,.tools/peers/gitea)
+	$(call module,code.gitea.io/gitea@v1.26.0,.tools/peers/gitea)
 	cd .tools/peers/gitea && go build -tags sqlite,sqlite_unlock_notify -o gitea .
 
 # OSV-Scanner 2.6 needs a Go newer than 1.26.

@@ -82,9 +82,9 @@ class Gitea:
         )
         self.ask("POST", "/user/repos", {"name": PROJECT, "private": False, "auto_init": False})
 
-    def call_at(self, url: str) -> None:
+    def call_at(self, url: str, secret: str | None = None) -> None:
         """Let it tell an address of pushes, tags and pull requests, as a person sets it up in the project's settings."""
-        config = {"url": url, "content_type": "json", "secret": self.webhook_secret}
+        config = {"url": url, "content_type": "json", "secret": secret or self.webhook_secret}
         body = {"type": "gitea", "config": config, "events": ["push", "pull_request", "release"], "active": True}
         self.ask("POST", f"/repos/{OWNER}/{PROJECT}/hooks", body)
 
