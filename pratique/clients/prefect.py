@@ -276,6 +276,8 @@ def prefect_environment(settings: PrefectSettings) -> dict[str, str]:
     found = {"PREFECT_API_URL": settings.api_url}
     if settings.auth_file is not None:
         found["PREFECT_API_AUTH_STRING"] = settings.auth_file.read_text().strip()
+    if settings.ui_url is not None:
+        found["PREFECT_UI_URL"] = settings.ui_url
     return found
 
 
@@ -287,4 +289,4 @@ def open_prefect(settings: PrefectSettings) -> Iterator[Prefect]:
         user, _, password = settings.auth_file.read_text().strip().partition(":")
         auth = httpx.BasicAuth(user, password)
     with httpx.Client(base_url=settings.api_url, auth=auth, timeout=30) as client:
-        yield Prefect(client, settings.api_url.removesuffix("/api"))
+        yield Prefect(client, settings.ui_url or settings.api_url.removesuffix("/api"))

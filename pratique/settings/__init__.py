@@ -70,6 +70,8 @@ class PrefectSettings(Value):
     api_url: str = "http://127.0.0.1:4200/api"
     auth_file: Path | None = None
     """A file with `user:password`, where the server asks for it (`PREFECT_SERVER_API_AUTH_STRING`)."""
+    ui_url: str | None = Field(default=None, pattern=r"^https?://[^?#\s]+[^/?#\s]$")
+    """Where people see its UI, as links to runs lead there; absent: at the server of `api_url`."""
 
 
 class WatchSettings(Value):

@@ -2,19 +2,21 @@
 an AWS endpoint, a Git forge, and a Docker host for the environments, reached by TLS.
 
 The host is a container of outside.yaml with an engine of its own. The others listen on loopback; containers reach them at one
-gate, an haproxy on the address of the engine's bridge, which speaks TLS for Vault.
+gate, an haproxy on the address of the engine's bridge, which speaks TLS for Vault and for Git.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psutil
 import tomli_w
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -29,7 +31,7 @@ from pratique.local.example import seed_secrets
 from pratique.local.openbao import KEY, start_openbao
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
-from tests.compose.images import DEPLOYMENTS, docker
+from tests.compose.images import DEPLOYMENTS
 from tests.services.gitea import Gitea
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -61,7 +63,7 @@ class Outside:
         seed_secrets(self.openbao)
         registry = start_registry(self._processes, self.folder / "registry", free_port())
         aws = start_aws(self._processes, free_port())
-        self.forge = Gitea(self._processes, self.folder / "gitea", f"http://git.example.com:{self._ports['git.example.com']}")
+        self.forge = Gitea(self._processes, self.folder / "gitea", f"https://{self._at('git.example.com')}")
         self.forge.start()
         self._certify()
         addresses = (self.openbao.address.partition("//")[2], registry, self.forge.address, aws.partition("//")[2])
@@ -158,10 +160,11 @@ class Outside:
                 shutil.chown(place / file, USER, USER)
 
     def _open_gate(self, behind: Mapping[str, str]) -> None:
-        self._gate = docker("network", "inspect", "bridge", "--format", "{{(index .IPAM.Config 0).Gateway}}").stdout.strip()
+        bridge = psutil.net_if_addrs()["docker0"]
+        self._gate = next(one.address for one in bridge if one.family is socket.AF_INET)
         lines = ["defaults", "  mode tcp", "  timeout connect 10s", "  timeout client 1h", "  timeout server 1h"]
         for name, port in self._ports.items():
-            tls = f" ssl crt {self.folder / 'gate.pem'}" if name == "vault.example.com" else ""
+            tls = f" ssl crt {self.folder / 'gate.pem'}" if name in ("vault.example.com", "git.example.com") else ""
             lines += [f"listen {name}", f"  bind {self._gate}:{port}{tls}", f"  server one {behind[name]}"]
         file = self.folder / "gate.cfg"
         file.write_text("\n".join([*lines, ""]))

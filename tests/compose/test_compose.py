@@ -108,9 +108,12 @@ def site() -> Iterator[Site]:
 
 def test_the_api_answers_through_the_proxy_and_only_with_the_password(site: Site) -> None:
     user, password = (site.outside.secrets / "prefect_auth").read_text().split(":")
-    assert site.get("/api/version").status_code == 401
-    assert site.get("/api/version", auth=(user, "another")).status_code == 401
-    assert site.get("/api/version", auth=(user, password)).json().startswith("3.8.")
+    assert site.get("/api/admin/version").status_code == 401
+    assert site.get("/api/admin/version", auth=(user, "another")).status_code == 401
+    assert site.get("/api/admin/version", auth=(user, password)).json().startswith("3.8.")
+    # The UI, too, and it calls the API where a browser reaches it.
+    assert site.get("/ui-settings", auth=(user, password)).json()["api_url"] == f"https://{PREFECT}/api"
+    assert "<script" in site.get("/dashboard", auth=(user, password)).text
 
 
 def test_a_push_is_delivered_by_the_workers_of_each_environment(site: Site) -> None:
@@ -124,6 +127,7 @@ def test_a_push_is_delivered_by_the_workers_of_each_environment(site: Site) -> N
         assert time.monotonic() < end, told
         time.sleep(1)
     assert told["context"] == "pratique/deliver"
+    assert told["target_url"].startswith(f"https://{PREFECT}/runs/flow-run/")
     (event,) = site.shipped.pratique("events", "hello")
     assert event["state"] == "started"
 

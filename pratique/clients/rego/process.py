@@ -96,6 +96,11 @@ def _read(status: int, written: bytes, expected: int) -> list[dict[str, Any]]:
         answers = json.loads(written)
     except ValueError:
         answers = None
+    if isinstance(answers, dict):
+        raise Refused(
+            f"were not asked, because their engine does not load on this machine ({answers.get('missing')}): "
+            "install that library; on Debian libatomic.so.1 is in libatomic1"
+        )
     if status or not isinstance(answers, list) or len(answers) != expected:
         raise Refused(f"gave no answer (status {status}): they break the engine")
     return answers
