@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pratique.clients.rego import process
 from pratique.clients.rego.engine import RegoPolicies
 from pratique.clients.rego.process import Limits
 from pratique.decisions.gate_answers import told_to_policies
@@ -173,6 +175,17 @@ def test_evidence_that_is_nested_too_deeply_is_refused() -> None:
 def test_a_process_of_its_own_answers_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rules = 'allow if input.service == "hello"\ndeny contains {"reason": "é \\"x\\""} if input.now > 5'
     assert verdict(rules, policies=RegoPolicies()) == verdict(rules)
+
+
+def test_an_engine_that_does_not_load_is_told_with_the_library_that_it_misses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "regopy").mkdir()
+    (tmp_path / "regopy" / "__init__.py").write_text('raise OSError("libatomic.so.1: cannot open shared object file")')
+    monkeypatch.setattr(process, "_place_of_the_engine", lambda: str(tmp_path))
+    (denial,) = verdict("allow := true", policies=RegoPolicies()).denials
+    assert "does not load on this machine (libatomic.so.1: cannot open shared object file)" in denial.reason
+    assert "libatomic1" in denial.reason
 
 
 @pytest.mark.parametrize(
