@@ -58,7 +58,7 @@ class Site:
     def until_delivered(self, commit: str) -> None:
         """Return when every environment holds the commit, and answers with it."""
         end = time.monotonic() + WITHIN
-        while {row.get("commit") for row in self.held().values()} != {commit[:12]}:
+        while {name: row["commit"] for name, row in self.held().items()} != dict.fromkeys(ENVIRONMENTS, commit[:12]):
             if time.monotonic() > end:
                 said = self.shipped.words_of(["webhook", "watch", *[f"worker-{one}" for one in ("build", *ENVIRONMENTS)]])
                 raise AssertionError(f"{self.held()}\n{self.shipped.pratique('events', 'hello')}\n{said}")
@@ -138,7 +138,7 @@ def test_a_delivery_survives_a_lost_api_server_and_a_lost_worker(site: Site) -> 
     commit = site.push("Say hello again")
     docker("kill", site.shipped.name_of("api"))
     end = time.monotonic() + WITHIN
-    while site.held()["staging"].get("commit") != commit[:12]:
+    while site.held()["staging"]["commit"] != commit[:12]:
         assert time.monotonic() < end
         time.sleep(0.5)
     docker("kill", site.shipped.name_of("worker-prod"))
