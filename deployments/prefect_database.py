@@ -1,9 +1,11 @@
 # ruff: noqa: INP001  # a script, no package
-"""Bring Prefect's database up to date, once for each version and before any server starts: `python deployments/prefect_database.py`.
+"""Bring Prefect's database up to date, once for each version and before any server starts.
+
+    python deployments/prefect_database.py
 
 Besides the schema it writes the types of blocks that Prefect knows. Each server would write them at its start
-(`PREFECT_SERVER_REGISTER_BLOCKS_ON_START`), and of two that start together on an empty database one ends with a unique violation
-(Prefect 3.8.8, `run_block_auto_registration`).
+(`PREFECT_SERVER_REGISTER_BLOCKS_ON_START`), and of two that start together on an empty database one ends with a unique
+violation (Prefect 3.8.8, `run_block_auto_registration`).
 """
 
 from __future__ import annotations
