@@ -48,7 +48,8 @@ forges: system-test environment-test $(GITEA) ## A real Gitea's own events befor
 
 compose: system-test environment-test $(GITEA) $(if $(shell docker compose version 2>/dev/null),,$(COMPOSE)) ## Start deployments/compose.yaml whole, and deliver through it a push to a real Gitea; needs Go
 	@deployments/install compose
-	deployments/with-engine $(BIN)/pytest -s tests/compose
+	@$(SYNC) --all-extras --group pools
+	deployments/with-engine $(BIN)/pytest tests/compose
 
 up: system environment ## Start the local stack
 	$(BIN)/pratique up

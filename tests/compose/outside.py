@@ -74,6 +74,7 @@ class Outside:
     def down(self) -> None:
         for name in ("gate", "gitea", "aws", "registry", "openbao"):
             self._processes.stop(name)
+        shutil.rmtree(self.folder)
 
     def variables(self) -> dict[str, str]:
         """What compose.yaml and outside.yaml read from the environment."""
@@ -84,6 +85,24 @@ class Outside:
             "REGISTRY": self._at("registry.example.com"),
             **{f"VAULT_ROLE_{role.upper()}": self.role_ids[role] for role in ROLES},
         }
+
+    def names(self) -> dict[str, str]:
+        """Names that containers are told the address of."""
+        return dict.fromkeys(NAMES, self._gate)
+
+    def files_of(self, environment: str) -> tuple[Path, Path]:
+        """Folders with the settings and the secrets of one environment's runs, as a host of containers has them."""
+        settings, secrets = self.folder / f"settings-{environment}", self.folder / f"secrets-{environment}"
+        shutil.copytree(self.folder / f"docker-{environment}", settings / "docker")
+        for file in (self.settings, self.signing_key, self.folder / "ca.pem"):
+            shutil.copy(file, settings)
+        secrets.mkdir()
+        for name in ("prefect_auth", "ledger_password"):
+            shutil.copy(self.secrets / name, secrets)
+        shutil.copy(self.secrets / f"vault_secret_id_{environment}", secrets / "vault_secret_id")
+        for path in (*settings.rglob("*"), *secrets.iterdir()):
+            shutil.chown(path, USER, USER)
+        return settings, secrets
 
     def reads_of(self, path: str) -> set[str]:
         """The AppRoles that Vault gave a secret to, by its audit log."""

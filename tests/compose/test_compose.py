@@ -7,7 +7,11 @@ It is no part of `make test`: it builds the images that ship, and where none can
 
 from __future__ import annotations
 
+import json
+import os
 import ssl
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -27,6 +31,7 @@ from tests.services.git import git
 
 WITHIN = 600
 """Seconds for one delivery; it takes half a minute on a quiet machine."""
+PREFECT_CLI = str(Path(sys.executable).with_name("prefect"))
 PREFECT, WEBHOOK = "prefect.localhost", "localhost"
 
 
@@ -44,6 +49,36 @@ class Site:
         """The address of the environments' Docker host."""
         template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
         return docker("inspect", "--format", template, self.shipped.name_of("hosts")).stdout.strip()
+
+    def prefect_variables(self) -> dict[str, str]:
+        """The variables under which Prefect's own command reaches the API from this machine."""
+        template = '{{(index .NetworkSettings.Networks "pratique_control").IPAddress}}'
+        address = docker("inspect", "--format", template, self.shipped.name_of("api")).stdout.strip()
+        password = (self.outside.secrets / "prefect_auth").read_text()
+        home = str(self.outside.folder / "prefect")
+        api = {"PREFECT_API_URL": f"http://{address}:4200/api", "PREFECT_API_AUTH_STRING": password}
+        return {**os.environ, **api, "PREFECT_HOME": home, "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false"}
+
+    def prefect(self, *arguments: str) -> None:
+        """A command of Prefect's own, which must succeed."""
+        variables = self.prefect_variables()
+        done = subprocess.run(
+            [PREFECT_CLI, *arguments], env=variables, capture_output=True, text=True, check=False, timeout=120
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def job_template(self) -> dict[str, Any]:
+        """What `deployments/job_template.py docker` writes, with the files and the names of this machine."""
+        command = [sys.executable, "deployments/job_template.py", "docker"]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
+        template: dict[str, Any] = json.loads(done.stdout)
+        defaults = template["variables"]["properties"]
+        settings, secrets = self.outside.files_of("prod")
+        defaults["volumes"]["default"] = [f"{settings}:/etc/pratique:ro", f"{secrets}:/run/secrets:ro"]
+        trusted = {"GIT_SSL_CAINFO": "/etc/pratique/ca.pem", "SSL_CERT_FILE": "/etc/pratique/ca.pem"}
+        defaults["env"]["default"] |= {**trusted, "PRATIQUE_VAULT__LOGIN__ROLE_ID": self.outside.role_ids["prod"]}
+        template["job_configuration"]["container_create_kwargs"]["extra_hosts"] = self.outside.names()
+        return template
 
     def push(self, subject: str) -> str:
         """A new commit, pushed to the forge; its id."""
@@ -146,6 +181,28 @@ def test_a_delivery_survives_a_lost_api_server_and_a_lost_worker(site: Site) -> 
     site.shipped.up()
     site.until_delivered(commit)
     site.shipped.until_well()
+
+
+def test_production_may_be_a_pool_of_containers(site: Site) -> None:
+    site.shipped.compose("stop", "worker-prod")
+    variables = site.prefect_variables()
+    template = site.outside.folder / "template.json"
+    template.write_text(json.dumps(site.job_template()))
+    site.prefect("--no-prompt", "work-pool", "delete", "pratique-prod")
+    site.prefect("work-pool", "create", "pratique-prod", "--type", "docker", "--base-job-template", str(template))
+    site.shipped.compose("run", "--rm", "install")
+    with (site.outside.folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            [PREFECT_CLI, "worker", "start", "--pool", "pratique-prod"], env=variables, stdout=log, stderr=log
+        )
+    try:
+        commit = site.push("Say hello from a container")
+        site.until_delivered(commit)
+    finally:
+        worker.terminate()
+        worker.wait(60)
+    # It ran there: a container of the worker's was made for it.
+    assert "Creating Docker container" in (site.outside.folder / "worker.log").read_text()
 
 
 def test_the_intakes_own_image_answers(site: Site) -> None:
