@@ -199,9 +199,9 @@ def test_production_may_be_a_pool_of_containers(site: Site) -> None:
         commit = site.push("Say hello from a container")
         site.until_delivered(commit)
     finally:
-        worker.terminate()
+        # Politely it takes minutes, and what it started are containers that do not need it.
+        worker.kill()
         worker.wait(60)
-    # It ran there: a container of the worker's was made for it.
     assert "Creating Docker container" in (site.outside.folder / "worker.log").read_text()
 
 
