@@ -71,6 +71,7 @@ def _stand_in(image: str) -> None:
             Path("/usr/lib/docker"),
             Path("/usr/local/libexec/docker"),
         ]
+        # What nobody has answers as a plug-in that is not there: the client then builds without it.
         plugin = next((one / BUILDX for one in plugins if (one / BUILDX).exists()), Path("/bin/false"))
         shutil.copy(plugin, context / "docker-buildx")
         target = image.rpartition("/")[2].partition(":")[0]

@@ -39,7 +39,7 @@ ROLES = ("control", "build", *ENVIRONMENTS)
 SOCKET = "unix:///var/run/docker.sock"
 NAMES = ("vault.example.com", "registry.example.com", "git.example.com", "aws.example.com")
 HOSTS = tuple(f"{environment}.example.com" for environment in ENVIRONMENTS)
-WEBHOOK_SECRET = "compose/webhook"  # a place in Vault
+WEBHOOK_PATH = "compose/webhook"
 USER = 10001
 """Of our image, whose secrets and certificates are read by nobody else."""
 
@@ -123,7 +123,7 @@ class Outside:
         content["vault"]["ca_bundle"] = "/etc/pratique/ca.pem"
         content["services"] = {"hello": {"repository": self.forge.repository}}
         forge = {"api": f"{self.forge.url}/api/v1", "token": "vault:kv/data/forge#token"}
-        content["webhook"] |= {"secrets": {"gitea": [f"vault:kv/data/{WEBHOOK_SECRET}#current"]}, "forges": {"gitea": forge}}
+        content["webhook"] |= {"secrets": {"gitea": [f"vault:kv/data/{WEBHOOK_PATH}#current"]}, "forges": {"gitea": forge}}
         keys = ("access_key_id", "secret_access_key")
         aws = {
             "region": "eu-central-1",
@@ -140,10 +140,10 @@ class Outside:
 
     def _issue_roles(self) -> None:
         """An AppRole for each secret id that compose.yaml hands out, and what it may read."""
-        self.openbao.put_secret(WEBHOOK_SECRET, {"current": self.forge.webhook_secret})
+        self.openbao.put_secret(WEBHOOK_PATH, {"current": self.forge.webhook_secret})
         self.openbao.put_secret("forge", {"token": self.forge.token})
         reads = {
-            "control": [f"kv/data/{WEBHOOK_SECRET}", "kv/data/forge"],
+            "control": [f"kv/data/{WEBHOOK_PATH}", "kv/data/forge"],
             "build": ["kv/data/aws"],
             **{name: [f"kv/data/hello/{name}", "kv/data/aws"] for name in ENVIRONMENTS},
         }
@@ -193,7 +193,7 @@ class Outside:
 
 
 class _Authority:
-    """A CA of an hour's life."""
+    """A CA that lives for some hours, as all that it issues."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())

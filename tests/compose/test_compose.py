@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,26 +122,24 @@ def site() -> Iterator[Site]:
     # Below a folder that every user may pass: containers read some of what is in it.
     folder = Path(tempfile.mkdtemp(prefix="pratique-compose-"))
     folder.chmod(0o755)
-    outside = Outside(folder)
-    https = free_port()
-    outside.up()
-    variables = {
-        **outside.variables(),
-        "HTTP_PORT": str(free_port()),
-        "HTTPS_PORT": str(https),
-        "PREFECT_HOST": PREFECT,
-        "WEBHOOK_HOST": WEBHOOK,
-    }
-    shipped = Shipped(variables)
-    try:
+    outside, https = Outside(folder), free_port()
+    with ExitStack() as ending:
+        ending.callback(outside.down)
+        outside.up()
+        variables = {
+            **outside.variables(),
+            "HTTP_PORT": str(free_port()),
+            "HTTPS_PORT": str(https),
+            "PREFECT_HOST": PREFECT,
+            "WEBHOOK_HOST": WEBHOOK,
+        }
+        shipped = Shipped(variables)
+        ending.callback(shipped.down)
         shipped.up()
         shipped.until_well()
         shipped.load_into_hosts(outside.front)
         outside.forge.call_at(f"https://{WEBHOOK}:{https}/events/gitea")
         yield Site(outside, shipped, https, commit_example(CHECKOUT / "examples" / "hello", folder / "hello"))
-    finally:
-        shipped.down()
-        outside.down()
 
 
 def test_the_api_answers_through_the_proxy_and_only_with_the_password(site: Site) -> None:

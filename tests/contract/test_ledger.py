@@ -209,9 +209,13 @@ def test_a_free_lock_is_given_and_a_held_one_is_not(ledger: Ledger) -> None:
 
 
 def test_environments_have_locks_of_their_own(ledger: Ledger) -> None:
-    holding(ledger, environment="dev")
-    holding(ledger, environment="prod")
-    holding(ledger, service="parrot", environment="prod")
+    held = [
+        holding(ledger, environment="dev"),
+        holding(ledger, environment="prod"),
+        holding(ledger, service="parrot", environment="prod"),
+    ]
+    holders = [ledger.holder(*place) for place in (("hello", "dev"), ("hello", "prod"), ("parrot", "prod"))]
+    assert [one.id if one else None for one in holders] == [promotion.id for promotion, _ in held]
 
 
 def test_a_renewed_lease_lasts_longer_under_the_same_fence(ledger: Ledger) -> None:

@@ -72,7 +72,7 @@ class SharedStack:
             TARGET: f"127.0.0.1:{target}",
             SECONDS: str(self._seconds),
         }
-        self.run("-m", "prefect", "server", "database", "upgrade", "-y")
+        self.run("deployments/prefect_database.py")
         port = self._prefect.port
         with open_prefect(PrefectSettings(api_url=self._prefect.api_url)) as prefect:
             command = ["-m", "prefect", "server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port)]
