@@ -8,25 +8,42 @@ SYNC := $(UV) sync --quiet --frozen $(if $(wildcard /etc/ssl/certs/ca-certificat
 BIN := .venv/bin
 # As pip does: where a company's proxy speaks TLS with a certificate of its own, the system knows it and uv's own list does not.
 export UV_SYSTEM_CERTS := true
+# Without its byte code Python compiles every module again for each process: a command then starts in three times the time.
+unexport PYTHONDONTWRITEBYTECODE
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
-# The peers of the tests and the benchmarks, in a place of their own: none belongs to the pipeline.
-COSIGN := .tools/peers/bin/cosign
-COSIGN_VERSION := v3.1.3
-OSV_SCANNER := .tools/peers/bin/osv-scanner
-GITEA := .tools/peers/gitea/gitea
-COMPOSE := .tools/peers/bin/docker-compose
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+# Where the time goes is written there after a run of everything.
+COSTS := .costs.md
+# What Go builds for the tests: once for each version, outside this clone. See tests/peers.py.
+PEERS = $(if $(shell command -v go 2>/dev/null),$(BIN)/python -m tests.peers)
 
-.PHONY: help quickstart test lint types unit interop forges compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
+.PHONY: help quickstart test check test-unit test-contract test-e2e test-faults lint types interop forges compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
 
 help: ## Say what there is
-	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 quickstart: system environment ## Start the local stack and deliver examples/hello to dev, staging and prod
 	$(BIN)/pratique quickstart
 
-test: system-test environment-test lint types $(if $(shell command -v go 2>/dev/null),$(COSIGN) $(OSV_SCANNER)) ## Lint, types, import rules, and every test on real services
-	deployments/with-engine $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+test: system-test environment-test lint types ## Lint, types, import rules, and every test on real services
+	@$(call beside,cosign osv-scanner)
+	deployments/with-engine $(PYTEST) --costs $(COSTS)
+
+check: lint types test-unit ## What needs no service: lint, types, unit tests
+
+test-unit: environment-test ## The unit tests
+	$(PYTEST) tests/unit
+
+test-contract: system-test environment-test ## Each port, the real service and its fake; the real cosign and OSV-Scanner, where there is Go
+	@$(call beside,cosign osv-scanner)
+	deployments/with-engine $(PYTEST) tests/contract tests/interop
+
+test-e2e: system-test environment-test ## Deliveries on a whole stack
+	deployments/with-engine $(PYTEST) tests/e2e
+
+test-faults: system-test environment-test ## Deliveries that are killed, cut off and refused
+	deployments/with-engine $(PYTEST) tests/faults
 
 lint: environment-test ## Style, spelling, import rules
 	$(BIN)/ruff format --check --quiet .
@@ -37,16 +54,13 @@ lint: environment-test ## Style, spelling, import rules
 types: environment-test ## Types, strictly
 	$(BIN)/mypy
 
-unit: environment-test ## The tests that need no service
-	$(BIN)/pytest tests/unit
-
-interop: system-test environment-test $(COSIGN) $(OSV_SCANNER) ## The real cosign and ours, each verifying what the other signed; needs Go
+interop: system-test environment-test ## The real cosign and ours, each verifying what the other signed; needs Go
 	$(BIN)/pytest tests/interop
 
-forges: system-test environment-test $(GITEA) ## A real Gitea's own events before the webhook, and our statuses and comments in it; needs Go
+forges: system-test environment-test ## A real Gitea's own events before the webhook, and our statuses and comments in it; needs Go
 	$(BIN)/pytest tests/forges
 
-compose: system-test environment-test $(GITEA) $(if $(shell docker compose version 2>/dev/null),,$(COMPOSE)) ## Start deployments/compose.yaml whole, and deliver through it a push to a real Gitea; needs Go
+compose: system-test environment-test ## Start deployments/compose.yaml whole, and deliver through it a push to a real Gitea; needs Go
 	@deployments/install compose
 	@$(SYNC) --all-extras --group pools
 	deployments/with-engine $(BIN)/pytest tests/compose
@@ -60,8 +74,8 @@ down: ## Stop the local stack
 status: ## Say what of the local stack runs
 	$(BIN)/pratique status
 
-bench-delivery: system environment-test $(COSIGN) .tools/peers/bin/aws ## Pratique beside a shell script that does the same work
-	PATH="$(CURDIR)/.tools/peers/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
+bench-delivery: system environment-test .tools/peers/bin/aws ## Pratique beside a shell script that does the same work
+	@cosign=$$($(PEERS) cosign) && PATH="$$(dirname "$$cosign"):$(CURDIR)/.tools/peers/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
 
 bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
 	$(BIN)/python -m benchmarks.webhook.measure
@@ -89,6 +103,9 @@ clean: ## Stop the local stack and forget its data
 	-$(BIN)/pratique down
 	rm -rf .pratique
 
+# $(call beside,NAMES): have Go build these while the tests run; a test that needs one waits for it, and says what went wrong.
+beside = $(if $(PEERS),mkdir -p .tools && ($(PEERS) $(1) >.tools/peers.log 2>&1 &),echo "without Go: the tests with the real cosign and OSV-Scanner take no part")
+
 .PHONY: system system-test environment environment-test
 system:
 	@deployments/install
@@ -108,27 +125,5 @@ environment-test: $(UV)
 	  echo "python3 -m venv failed: on Debian, install python3-venv" >&2; exit 1; }
 	@.tools/bin/pip install --quiet uv==$(UV_VERSION)
 
-$(COSIGN):
-	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/sigstore/cosign/v3/cmd/cosign@$(COSIGN_VERSION)
-
 .tools/peers/bin/aws: $(UV)
 	UV_TOOL_DIR=$(CURDIR)/.tools/peers/tools UV_TOOL_BIN_DIR=$(CURDIR)/.tools/peers/bin $(UV) tool install --quiet awscli==1.46.3
-
-# $(call module,NAME@VERSION,FOLDER): a copy of a Go module. Where its go.mod replaces or excludes others, `go install` refuses it.
-module = rm -rf $(2) && cp -R "$$(go mod download -json $(1) | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')" $(2) && chmod -R u+w $(2)
-
-# Debian's packages have none for the present format of compose files.
-$(COMPOSE):
-	mkdir -p .tools/peers
-	$(call module,github.com/docker/compose/v2@v2.40.3,.tools/peers/compose)
-	cd .tools/peers/compose && go build -o ../bin/docker-compose ./cmd
-
-# It finds its texts and templates beside itself.
-$(GITEA):
-	mkdir -p .tools/peers
-	$(call module,code.gitea.io/gitea@v1.26.0,.tools/peers/gitea)
-	cd .tools/peers/gitea && go build -tags sqlite,sqlite_unlock_notify -o gitea .
-
-# OSV-Scanner 2.6 needs a Go newer than 1.26.
-$(OSV_SCANNER):
-	GOBIN=$(CURDIR)/.tools/peers/bin go install github.com/google/osv-scanner/v2/cmd/osv-scanner@v2.5.1

@@ -1,4 +1,4 @@
-"""What every task has in common, said once.
+"""What every step has in common, said once: those that are tasks, and those that are part of their flow run.
 
 * Its body is an ordinary function and runs in a thread, so that the flow's own loop keeps its heartbeats and its lease.
 * A cancelled task ends when its thread does ([threads](../pratique/pipeline/threads.py)).
@@ -8,17 +8,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import random
+import time
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import ParamSpec, TypeVar, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from pratique.errors import Refused, Transient, Waiting
+from pratique.errors import Exhausted, Refused, Transient, Waiting
 from pratique.pipeline.threads import in_thread
 from pratique.scrub import scrub
 from tasks._retries import RetryPolicy
+
+JITTER = 0.3
+"""A delay is longer by up to this share of it, so that those who failed together do not ask together again."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -42,12 +49,41 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
             task_run_name=name,
             retries=len(retries.delays()),
             retry_delay_seconds=retries.delays(),
-            retry_jitter_factor=0.3,
+            retry_jitter_factor=JITTER,
             retry_condition_fn=retries.condition,
             persist_result=False,
             cache_policy=NO_CACHE,
         )(run)
         return cast("Callable[P, Awaitable[R]]", made)
+
+    return decorate
+
+
+def inline_step(retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable[P, Awaitable[R]]]:
+    """Make an awaitable of an ordinary function that is run and retried as a step is, without a task run of its own.
+
+    For what nobody looks for, retries or cancels by itself, such as a look into the ledger: a task run costs Prefect three
+    states and the client and the server some thirty milliseconds each. A failure is the flow run's; a retry is in its log.
+    """
+
+    def decorate(body: Callable[P, R]) -> Callable[P, Awaitable[R]]:
+        @functools.wraps(body)
+        async def run(*arguments: P.args, **named: P.kwargs) -> R:
+            guarded = functools.partial(_without_secrets, functools.partial(body, *arguments, **named))
+            began = time.monotonic()
+            for attempt, delay in enumerate(retries.delays(), start=1):
+                try:
+                    return await in_thread(guarded)
+                except Exhausted:
+                    raise
+                except Transient as fault:
+                    if not retries.allows(attempt, timedelta(seconds=time.monotonic() - began)):
+                        raise
+                    tell(f"{body.__name__}: {fault}; asking again in {delay:.1f} s")
+                    await asyncio.sleep(delay * random.uniform(1, 1 + JITTER))  # noqa: S311  # spreads load, hides nothing
+            return await in_thread(guarded)
+
+        return run
 
     return decorate
 

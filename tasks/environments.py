@@ -10,10 +10,10 @@ from pratique.values.environment import Environment, environment_of
 from pratique.values.promotion import Standing
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
-from tasks._step import step
+from tasks._step import inline_step
 
 
-@step("order the environments", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def order_environments(stored: StoredRelease, through: str | None) -> list[tuple[str, ...]]:
     """The release's environments in generations, upstream first; up to `through`, where that is given.
 
@@ -30,7 +30,7 @@ def order_environments(stored: StoredRelease, through: str | None) -> list[tuple
     return upstream_first({name: [before for before in upstream if before not in granted] for name, upstream in after.items()})
 
 
-@step("look what {environment.name} holds", RETRY_REGISTRY)
+@inline_step(RETRY_REGISTRY)
 def look(environment: Environment) -> Standing | None:
     """What was granted last in the environment, or None where nothing was."""
     with clients().ledger() as ledger:
@@ -41,7 +41,7 @@ def look(environment: Environment) -> Standing | None:
         return Standing(promotion=promotion, stored=read(registry, environment.service, promotion.release))
 
 
-@step("choose the release to go back to", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def choose_earlier(service: str, environment: str, release: str | None) -> str:
     """The digest of a release that was granted in the environment before: the one asked for, or the last but one."""
     with clients().ledger() as ledger:

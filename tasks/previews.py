@@ -14,11 +14,11 @@ from pratique.scrub import scrub
 from pratique.values.commit import Commit
 from pratique.values.preview import EnvironmentPreview, PreviewedService
 from tasks._retries import RETRY_INFRASTRUCTURE, RETRY_SOURCE
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 from tasks.reports import artifact_key, tag_run
 
 
-@step("find the commit", RETRY_SOURCE)
+@inline_step(RETRY_SOURCE)
 def find_commit_to_preview(repository: str, ref: str, commit: str | None) -> Commit:
     """The commit that `ref` names; refused where it is not the one asked for, or may be anybody's."""
     found = preview.commit_to_preview(clients(), repository, ref, commit)
@@ -26,7 +26,7 @@ def find_commit_to_preview(repository: str, ref: str, commit: str | None) -> Com
     return found
 
 
-@step("read pratique.yaml", RETRY_SOURCE)
+@inline_step(RETRY_SOURCE)
 def preview_service(commit: Commit) -> PreviewedService:
     """The service at the commit, or everything that is wrong with it."""
     found = preview.preview_service(clients(), commit)

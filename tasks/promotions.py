@@ -29,7 +29,7 @@ from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState, Standing
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_LEDGER, patience
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 from tasks.reports import report_wait
 from tasks.rulings import hold
 from tasks.workloads import withdraw
@@ -40,7 +40,7 @@ Establish = Callable[[StoredRelease, Environment, int], Awaitable[Established]]
 """Brings a release into an environment under a fence."""
 
 
-@step("begin", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def begin(kind: Kind, stored: StoredRelease, environment: Environment, requested_by: str, why: str) -> Promotion:
     """The promotion, on record before anything is touched."""
     promotion = Promotion(
@@ -96,20 +96,20 @@ def keep(passage: Passage, before: Standing, changes: Plan, judged: Judged) -> P
         return ledger.grant(passage.promotion.id, passage.lease, held.address, reason, evidence)
 
 
-@step("end the promotion as {state}", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def end(promotion: Promotion, state: PromotionState, reason: str) -> Promotion:
     """The promotion as it ended."""
     return _ended(promotion, state, reason)
 
 
-@step("is {passage.environment.name} still locked?", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def require_lock(passage: Passage) -> None:
     """Return where the environment is still locked; `FenceLost` where somebody else has taken it over."""
     with clients().ledger() as ledger:
         ledger.renew(passage.lease, clients().settings.ledger.lease)
 
 
-@step("let the promotion wait", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def let_wait(promotion: Promotion, reason: str, until: datetime | None, asked: Asked | None = None) -> Promotion:
     """The promotion, on record as one whose time has not come; or as superseded, where a newer release waits already.
 

@@ -14,7 +14,7 @@ from pratique.values.commit import Commit
 from pratique.values.manifest import Manifest
 from pratique.values.release import Release, ReleasedImage, StoredRelease
 from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 
 
 @step("look for a release of the commit", RETRY_REGISTRY)
@@ -44,14 +44,14 @@ def store_release(commit: Commit, manifest: Manifest, images: Sequence[ReleasedI
         return store(registry, release)
 
 
-@step("read the release", RETRY_REGISTRY)
+@inline_step(RETRY_REGISTRY)
 def read_release(service: str, digest: str) -> StoredRelease:
     """The release of that digest."""
     with clients().registry() as registry:
         return read(registry, service, digest)
 
 
-@step("record the release", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def finish_release(stored: StoredRelease) -> StoredRelease:
     """The release, known to the ledger from now on."""
     with clients().ledger() as ledger:

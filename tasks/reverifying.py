@@ -13,10 +13,10 @@ from pratique.pipeline import reverifying
 from pratique.values.promotion import Promotion
 from pratique.values.reverified import Reverified
 from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 
 
-@step("look what is where", RETRY_LEDGER)
+@inline_step(RETRY_LEDGER)
 def held_places(service: str | None, environment: str | None) -> list[Promotion]:
     """What every environment holds, or each of those that are named."""
     return reverifying.held_places(clients(), service, environment)

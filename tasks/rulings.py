@@ -16,7 +16,7 @@ from pratique.values.promotion import Promotion, Standing
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import Approve, Hold, Reject
 from tasks._retries import RETRY_ORCHESTRATOR, RETRY_SIGNING
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 
 
 @step("hold {passage.environment.name}", RETRY_SIGNING)
@@ -45,7 +45,7 @@ async def hold_after(passage: Passage, before: Standing | None, reason: str) -> 
         await hold(passage, before.stored, reason)
 
 
-@step("take the answers given in the UI", RETRY_ORCHESTRATOR)
+@inline_step(RETRY_ORCHESTRATOR)
 def given_answers() -> list[GivenAnswer]:
     """Every answer to a form of this run, the first one first."""
     if flow_run.id is None:

@@ -16,10 +16,13 @@ from pratique.pipeline.attempts import first_of, granted_since, identity
 from pratique.values.promotion import Promotion
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_ORCHESTRATOR
-from tasks._step import step, tell
+from tasks._step import inline_step, step, tell
 
 FIRST_POLL, SLOWEST_POLL = 0.1, 2.0
 """Seconds between two looks at a run that is followed."""
+
+LOOK_AT_THE_RUN = 1.0
+"""Seconds between two questions to Prefect about it."""
 
 POLL_SHARE = 0.05
 """Of the time waited so far: so much later than its end, at the most, an end is seen."""
@@ -73,7 +76,7 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     raise AssertionError("attempts are not counted to an end")
 
 
-@step("go on delivering", RETRY_ORCHESTRATOR)
+@inline_step(RETRY_ORCHESTRATOR)
 def go_on_delivering(promotion: Promotion) -> None:
     """Let the delivery that asked for the promotion go on, where it has ended because that waited; else do nothing."""
     asked_by = next((tag for tag in flow_run.tags if tag.startswith("delivery:")), None)
@@ -91,7 +94,7 @@ def go_on_delivering(promotion: Promotion) -> None:
 
 def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: str) -> Promotion:
     """The promotion once the run has granted it: as soon as the ledger says so, which Prefect learns somewhat later."""
-    began = answered = time.monotonic()
+    began = answered = looked = time.monotonic()
     with clients().ledger() as ledger:
         while True:
             try:
@@ -110,8 +113,10 @@ def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: st
                         "do worker and delivery share one ledger?"
                     )
                 pause(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
-                run = prefect.run(run.id)
-                answered = time.monotonic()
+                # The ledger is near, and says what is hoped for; Prefect says of everything else what became of it.
+                if time.monotonic() - looked >= LOOK_AT_THE_RUN:
+                    run = prefect.run(run.id)
+                    answered = looked = time.monotonic()
             except Exhausted:
                 raise
             except Transient:

@@ -9,9 +9,18 @@ from tasks._retries import RETRY_SCANNING
 from tasks._step import step, tell
 
 
+async def scan_images(stored: StoredRelease) -> StoredRelease:
+    """The release, a scan that is young enough stored beside each of its images; where no scanner is named, that is said."""
+    return _scan(stored) if clients().settings.scanner is None else await scan(stored)
+
+
 @step("scan the images", RETRY_SCANNING)
-def scan_images(stored: StoredRelease) -> StoredRelease:
-    """The release, a scan that is young enough stored beside each of its images, if the settings name a scanner."""
+def scan(stored: StoredRelease) -> StoredRelease:
+    """The release, once its images are scanned."""
+    return _scan(stored)
+
+
+def _scan(stored: StoredRelease) -> StoredRelease:
     for line in scan_release(clients(), stored):
         tell(line)
     return stored

@@ -12,10 +12,10 @@ from pratique.bootstrap import clients
 from pratique.clients.prefect import Run
 from pratique.pipeline.schedule import leave_to_later
 from tasks._retries import RETRY_ORCHESTRATOR
-from tasks._step import step
+from tasks._step import inline_step
 
 
-@step("look for a later run of the schedule", RETRY_ORCHESTRATOR)
+@inline_step(RETRY_ORCHESTRATOR)
 def later_run() -> Run | None:
     """The run to leave the work to, where this one was missed and a later one is due as well."""
     with clients().prefect() as prefect:

@@ -7,10 +7,10 @@ from pratique.pipeline.service import service_at
 from pratique.values.commit import Commit
 from pratique.values.manifest import Manifest
 from tasks._retries import RETRY_SOURCE
-from tasks._step import step, tell
+from tasks._step import inline_step, tell
 
 
-@step("find the commit", RETRY_SOURCE)
+@inline_step(RETRY_SOURCE)
 def find_commit(repository: str, ref: str) -> Commit:
     """The commit that `ref` names now."""
     commit = clients().source().resolve(repository, ref)
@@ -18,7 +18,7 @@ def find_commit(repository: str, ref: str) -> Commit:
     return commit
 
 
-@step("read pratique.yaml", RETRY_SOURCE)
+@inline_step(RETRY_SOURCE)
 def read_service(commit: Commit) -> Manifest:
     """The service's manifest at the commit, its infrastructure modules checked against it."""
     return service_at(clients(), commit).manifest

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = [f"tests.services.{file.stem}" for file in sorted(Path(__file__).with_name("services").glob("[a-z]*.py"))]
+pytest_plugins = ["tests.costs"]
+pytest_plugins += [f"tests.services.{file.stem}" for file in sorted(Path(__file__).with_name("services").glob("[a-z]*.py"))]
 
 
 @pytest.fixture(scope="session")

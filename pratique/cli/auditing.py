@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.errors import Invalid, Refused
-from pratique.values.moment import parse_moment
 
 if TYPE_CHECKING:
     from pratique.values.audit import Audit, CitedEvidence
@@ -108,6 +107,8 @@ def _utc(moment: datetime | None) -> str:
 
 
 def _moment(text: str) -> datetime:
+    from pratique.values.moment import parse_moment
+
     try:
         moment = parse_moment(text)
     except ValueError as error:

@@ -6,10 +6,9 @@ from typing import Annotated
 
 import typer
 
-from pratique.bootstrap import clients
 from pratique.cli.deliveries import start_run, tell_run
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
-from pratique.cli.follow import Follower
+from pratique.cli.opening import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import queue_rows, step_rows
@@ -27,8 +26,10 @@ def advance(
     as_json: Json = False,
 ) -> None:
     """Promote whatever may go on by the clock; say of everything else why it waits."""
+    from pratique.cli.follow import Follower
+
     if not dry_run:
-        console.quiet = as_json
+        console.hush(as_json)
         parameters = {"service": service, "environment": environment, "dry_run": False}
         with clients().prefect() as prefect:
             run, page = start_run(prefect, "advance/pratique", parameters)
@@ -57,7 +58,9 @@ def reverify(
     as_json: Json = False,
 ) -> None:
     """Verify again what every environment holds, by today's policies and keys; revoke what would not be let in today."""
-    console.quiet = as_json
+    from pratique.cli.follow import Follower
+
+    console.hush(as_json)
     parameters = {"service": service, "environment": environment, "dry_run": dry_run}
     with clients().prefect() as prefect:
         run, page = start_run(prefect, "reverify/pratique", parameters)

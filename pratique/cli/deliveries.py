@@ -6,18 +6,18 @@ import getpass
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pratique.bootstrap import clients
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
-from pratique.cli.follow import Follower
+from pratique.cli.opening import clients
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
-from pratique.clients.prefect import Prefect, Run
-from pratique.decisions.git_names import require_ref, require_repository
+
+if TYPE_CHECKING:
+    from pratique.clients.prefect import Prefect, Run
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
@@ -33,6 +33,8 @@ def deliver(
     as_json: Json = False,
 ) -> None:
     """Build, sign and store the release of a commit, and promote it through its environments."""
+    from pratique.decisions.git_names import require_ref, require_repository
+
     # A path means something to the worker only when it is absolute.
     place = require_repository(str(Path(repository).resolve()) if Path(repository).exists() else repository)
     require_ref(ref)
@@ -72,7 +74,9 @@ def rollback(
 
 
 def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:
-    console.quiet = as_json
+    from pratique.cli.follow import Follower
+
+    console.hush(as_json)
     with clients().prefect() as prefect:
         run, page = start_run(prefect, deployment, parameters)
         if not no_wait:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.values.event import EventState, InboxEvent

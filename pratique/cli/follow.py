@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
@@ -12,8 +12,14 @@ from pratique.cli.output import console
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Transient
 
-POLL = 0.5
-"""Seconds between two looks: each costs the server four queries."""
+FIRST_POLL, SLOWEST_POLL = 0.3, 1.2
+"""Seconds between two looks, each of which costs the server two queries."""
+
+POLL_SHARE = 0.04
+"""Of the time waited so far: so much later than its end, at the most, an end is seen."""
+
+LATE = timedelta(seconds=5)
+"""So much later than another one a step may be heard of that began before it."""
 
 PATIENCE = 60.0
 """Seconds for which a server that does not answer is asked again; the run itself goes on without us."""
@@ -27,12 +33,15 @@ class Follower:
         self._run = run
         self._told: set[str] = set()
         self._bars: dict[str, TaskID] = {}
+        self._open: dict[str, datetime] = {}
+        """When each step began that runs, as far as we know."""
+        self._newest = datetime.min.replace(tzinfo=UTC)
 
     def until_it_rests(self) -> Run:
         """The run once it is over, or suspended until somebody resumes it; everything told on the way."""
         columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-        answered = time.monotonic()
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        began = answered = time.monotonic()
+        with Progress(*columns, console=console.rich, transient=True, disable=not console.rich.is_terminal) as progress:
             while True:
                 try:
                     final = self._look(progress)
@@ -43,28 +52,35 @@ class Follower:
                     final = False
                 if final:
                     return self._run
-                time.sleep(POLL)
+                time.sleep(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
 
     def _look(self, progress: Progress) -> bool:
-        self._run = self._prefect.run(self._run.id)
-        family = (self._run, *self._prefect.children(self._run.id), *self._prefect.runs_tagged(f"delivery:{self._run.id}"))
-        names = {run.id: run.name for run in family}
-        for step in self._prefect.tasks(list(names)):
-            self._tell(progress, names.get(step.flow_run_id or "", ""), step)
+        family = {run.id: run for run in self._prefect.family(self._run.id, f"delivery:{self._run.id}")}
+        self._run = family.get(self._run.id) or self._prefect.run(self._run.id)
+        for step in self._prefect.tasks(list(family), self._since()):
+            self._tell(progress, family[step.flow_run_id or ""].name, step)
         return self._run.is_final or self._run.is_suspended
+
+    def _since(self) -> datetime:
+        """From when on steps may have something new to tell: Prefect hears of some that began earlier somewhat later."""
+        began = min([self._newest, *self._open.values()])
+        return began - LATE if began > datetime.min.replace(tzinfo=UTC) else began
 
     def _tell(self, progress: Progress, flow: str, step: Run) -> None:
         if step.id in self._told or step.start_time is None:
             return
         line = f"{escape(flow)}  [bold]{escape(step.name)}[/bold]"
+        self._newest = max(self._newest, step.start_time)
         if step.is_final:
             self._told.add(step.id)
+            self._open.pop(step.id, None)
             if (bar := self._bars.pop(step.id, None)) is not None:
                 progress.remove_task(bar)
             mark = "[green]✓[/green]" if step.state_type == "COMPLETED" else "[red]✗[/red]"
             console.print(f"{mark} {line}  {_seconds(step):.1f} s")
         elif step.id not in self._bars:
             self._bars[step.id] = progress.add_task(line, total=None)
+            self._open[step.id] = step.start_time
 
 
 def _seconds(step: Run) -> float:

@@ -7,23 +7,11 @@ from typing import Annotated
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 
-app = typer.Typer(
-    help="The database of promotions, locks and history: an index of what was signed.",
-    no_args_is_help=True,
-    rich_markup_mode=None,
-)
 
-
-@app.callback()
-def _ledger() -> None:
-    """The database of promotions, locks and history: an index of what was signed."""
-
-
-@app.command()
 def rebuild(
     services: Annotated[
         list[str] | None, typer.Argument(help="Which services; without them, those of the settings, or of the registry.")

@@ -12,7 +12,6 @@ import typer
 from pratique.cli.deliveries import deliver
 from pratique.cli.exit_codes import ExitCode
 from pratique.cli.output import console, show_json, show_table
-from pratique.settings import settings_file
 
 if TYPE_CHECKING:
     from pratique.local.stack import LocalStack
@@ -61,6 +60,7 @@ def quickstart() -> None:
 
 def _stack() -> LocalStack:
     from pratique.local.stack import LocalStack
+    from pratique.settings import settings_file
 
     return LocalStack(settings_file().parent, CHECKOUT)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pratique.cli.output import console, show_json
 from pratique.errors import Invalid
-from pratique.values.manifest import MANIFEST_FILE, Manifest
+
+if TYPE_CHECKING:
+    from pratique.values.manifest import Manifest
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
@@ -22,6 +24,7 @@ def validate(
 ) -> None:
     """Check pratique.yaml, its infrastructure modules and its policies; errors name file, line and remedy."""
     from pratique.decisions.manifest_reading import read_manifest
+    from pratique.values.manifest import MANIFEST_FILE
 
     file = folder / MANIFEST_FILE if folder.is_dir() else folder
     try:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pratique.cli.exit_codes import ExitCode
 from pratique.cli.output import console, show_json, show_table
-from pratique.settings import Settings, load_settings, settings_file
-from pratique.values.gate import Module
 
-app = typer.Typer(help="The gates that are written as policies.", no_args_is_help=True, rich_markup_mode=None)
+if TYPE_CHECKING:
+    from pratique.settings import Settings
+    from pratique.values.gate import Module
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
-@app.command("test")
 def run(
     folders: Annotated[list[Path] | None, typer.Argument(help="Folders of policies; without any, those that are used.")] = None,
     *,
@@ -40,7 +39,6 @@ def run(
         raise typer.Exit(ExitCode.REFUSED)
 
 
-@app.command()
 def show(*, as_json: Json = False) -> None:
     """Show which gates there are, whose they are, and the digest of all of them."""
     from pratique.decisions.policy_sets import gates_of, modules_digest
@@ -61,6 +59,7 @@ def show(*, as_json: Json = False) -> None:
 def _used() -> tuple[Module, ...]:
     """The policies that ship, and those of the operator's folders, where there are settings."""
     from pratique.clients.policy_files import operator_modules, shipped_modules
+    from pratique.settings import load_settings, settings_file
 
     settings: Settings | None = load_settings() if settings_file().exists() else None
     return shipped_modules() + operator_modules(settings.policies if settings else ())

@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
-from rich.tree import Tree
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import console, show_json
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release
 from pratique.errors import Invalid, Refused
-from pratique.values.digest import digest_of
-from pratique.values.proof import Part, Proof
 
 if TYPE_CHECKING:
-    from pratique.pipeline.exporting import Verified
+    from rich.tree import Tree
 
-app = typer.Typer(help="The evidence of a release, to be taken elsewhere.", no_args_is_help=True, rich_markup_mode=None)
+    from pratique.pipeline.exporting import Verified
+    from pratique.values.proof import Part, Proof
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Release = Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")]
@@ -52,7 +49,6 @@ def verify(
     _show(patiently(lambda: _proof(service, release, image, environment)), as_json=as_json)
 
 
-@app.command("export")
 def export(
     service: Annotated[str, typer.Argument(help="The service.")],
     file: Annotated[Path, typer.Argument(help="Where the evidence goes; overwritten.")],
@@ -62,6 +58,7 @@ def export(
 ) -> None:
     """Write the evidence of a release into one file: chain, bundles, policies, trust. The same evidence, the same bytes."""
     from pratique.pipeline.exporting import export_release, trust_in
+    from pratique.values.digest import digest_of
 
     stored = patiently(lambda: chosen_release(service, release))
     content = patiently(lambda: export_release(clients(), stored))
@@ -144,6 +141,9 @@ def _show(proof: Proof, *, as_json: bool, found: Verified | None = None) -> None
 
 def proof_tree(proof: Proof) -> Tree:
     """The proof as a tree for a terminal, what is wrong in red."""
+    from rich.markup import escape
+    from rich.tree import Tree
+
     from pratique.decisions.proof_report import SOUND, UNSOUND
 
     tree = Tree(escape(f"{proof.label}: {SOUND if proof.verified else UNSOUND}"))
@@ -153,6 +153,8 @@ def proof_tree(proof: Proof) -> Tree:
 
 
 def _grow(tree: Tree, part: Part) -> None:
+    from rich.markup import escape
+
     from pratique.decisions.proof_report import headline
 
     branch = tree.add(escape(headline(part)), style="red" if part.wrong else "")

@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
-from pratique.cli.resuming import resume_waiting
 from pratique.cli.signers import KeylessOption, KeyOption, VaultKeyOption, asked_password, persons_signer
 from pratique.cli.views import chosen_release
 from pratique.errors import Invalid, Refused
-from pratique.values.duration import parse_duration
-from pratique.values.promotion import Promotion
-from pratique.values.release import StoredRelease
-from pratique.values.ruling import Approve, Except, Hold, Lift, Reject, Revoke, Ruling, SignedRuling
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+    from pratique.values.promotion import Promotion
+    from pratique.values.release import StoredRelease
+    from pratique.values.ruling import Ruling, SignedRuling
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str, typer.Argument(help="The service.")]
@@ -47,6 +46,9 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve of the plan of the promotion that waits for it: your signature over release, environment, plan and policy."""
+    from pratique.cli.resuming import resume_waiting
+    from pratique.values.ruling import Approve
+
     waiting, stored = _asked(service, to, as_json=as_json)
     assert waiting.asked is not None  # noqa: S101  # that is what was looked for
     _confirm(f"approve of plan {waiting.asked.plan.digest[7:19]} in {to}", yes=yes or as_json)
@@ -75,6 +77,9 @@ def reject(
     as_json: Json = False,
 ) -> None:
     """Reject the plan of the promotion that waits for approval; it ends, with your reason."""
+    from pratique.cli.resuming import resume_waiting
+    from pratique.values.ruling import Reject
+
     waiting, stored = _asked(service, to, as_json=as_json)
     assert waiting.asked is not None  # noqa: S101  # that is what was looked for
     asked = {"plan": waiting.asked.plan.digest, "policy": waiting.asked.policy}
@@ -99,6 +104,8 @@ def except_(
     as_json: Json = False,
 ) -> None:
     """Sign an exception from one gate. It counts once a second person has signed the same, word for word, until it expires."""
+    from pratique.values.ruling import Except
+
     stored = patiently(lambda: chosen_release(service, release))
     about = _about(stored, datetime.now(UTC))
     expires = until.replace(tzinfo=UTC)
@@ -119,6 +126,8 @@ def revoke(
     as_json: Json = False,
 ) -> None:
     """Let a release go nowhere any more. What holds it keeps it, and `pratique rollback` brings that back."""
+    from pratique.values.ruling import Revoke
+
     stored = patiently(lambda: chosen_release(service, release))
     ruling = Revoke(**_about(stored, datetime.now(UTC)), reason=reason)
     _tell(_sign(stored, ruling, key, vault_key, keyless=keyless), resumed=None, as_json=as_json)
@@ -136,6 +145,7 @@ def lift(
 ) -> None:
     """Lift every hold of an environment. What it was held after is still not let in there again."""
     from pratique.pipeline.holds import holds_in
+    from pratique.values.ruling import Hold, Lift
 
     known = patiently(lambda: holds_in(clients(), service, environment))
     lifted = {one.ruling.hold for one in known if isinstance(one.ruling, Lift)}
@@ -220,7 +230,7 @@ def _tell(signed: SignedRuling, resumed: str | None, *, as_json: bool) -> None:
         show_json({**_row(signed), "bundle": signed.bundle, "then": resumed})
         return
     ruling = signed.ruling
-    where = "" if isinstance(ruling, Revoke) else f" in {ruling.environment}"
+    where = "" if ruling.kind == "revoke" else f" in {ruling.environment}"
     console.print(f"signed by {signed.by}: {ruling.kind}{where} ({signed.bundle[7:19]})", markup=False)
     if resumed is not None:
         console.print(resumed, markup=False)
@@ -234,15 +244,17 @@ def _row(signed: SignedRuling) -> dict[str, object]:
         "": ruling.kind,
         "by": f"{by} (a click)" if getattr(ruling, "clicked_by", "") else by,
         "service": ruling.service,
-        "environment": None if isinstance(ruling, Revoke) else ruling.environment,
+        "environment": None if ruling.kind == "revoke" else ruling.environment,
         "commit": ruling.commit[:12],
-        "gate": f"{ruling.gate} {ruling.finding}".strip() if isinstance(ruling, Except) else None,
+        "gate": f"{ruling.gate} {ruling.finding}".strip() if ruling.kind == "except" else None,
         "until": getattr(ruling, "expires_at", None),
         "reason": ruling.reason,
     }
 
 
 def _duration(text: str) -> timedelta:
+    from pratique.values.duration import parse_duration
+
     try:
         return parse_duration(text)
     except ValueError as error:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.cli.output import complain, console
 from pratique.errors import Transient
 

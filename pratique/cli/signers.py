@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pratique.bootstrap import clients
+from pratique.cli.opening import clients
 from pratique.errors import Invalid
-from pratique.settings import OWN_KEY, KeylessSigning, TokenLogin, TransitSigning, settings_file
 
 if TYPE_CHECKING:
     from pratique.clients.ports import EvidenceSigner
@@ -41,6 +40,7 @@ def persons_signer(key: Path | None, vault_key: str | None, *, keyless: bool) ->
         yield _by_identity()
         return
     from pratique.clients.sigstore import KeyEvidenceSigner
+    from pratique.settings import OWN_KEY, TokenLogin, settings_file
 
     if vault_key is not None:
         from pratique.clients.vault import open_vault
@@ -64,6 +64,8 @@ def asked_password() -> str:
 
 
 def _mount() -> str:
+    from pratique.settings import TransitSigning
+
     signing = clients().settings.signing
     return signing.mount if isinstance(signing, TransitSigning) else TransitSigning().mount
 
@@ -71,6 +73,7 @@ def _mount() -> str:
 def _by_identity() -> EvidenceSigner:
     from pratique.clients.sigstore import KeylessEvidenceSigner
     from pratique.clients.sigstore.tokens import persons_token
+    from pratique.settings import KeylessSigning
 
     signing = clients().settings.signing
     settings = signing if isinstance(signing, KeylessSigning) else KeylessSigning()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pratique.bootstrap import clients
-from pratique.clients.ports import Ledger
+from typing import TYPE_CHECKING
+
+from pratique.cli.opening import clients
 from pratique.errors import Refused
-from pratique.pipeline.lock import held_by
-from pratique.values.promotion import Promotion
-from pratique.values.release import StoredRelease
+
+if TYPE_CHECKING:
+    from pratique.clients.ports import Ledger
+    from pratique.values.promotion import Promotion
+    from pratique.values.release import StoredRelease
 
 
 def chosen_release(service: str, digest: str | None) -> StoredRelease:
@@ -59,6 +62,8 @@ def _upstream_first(ledger: Ledger, service: str | None) -> list[tuple[str, str]
 
 def queue_rows(service: str | None = None, environment: str | None = None) -> list[dict[str, object]]:
     """Who holds each environment and who waits for it, in their order; then who waits for its time."""
+    from pratique.pipeline.lock import held_by
+
     rows: list[dict[str, object]] = []
     with clients().ledger() as ledger:
         for name, place in _upstream_first(ledger, service):

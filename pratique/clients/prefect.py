@@ -16,6 +16,7 @@ from typing import Any, Self
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pratique.clients.tls import trusting
 from pratique.errors import Refused, Transient
 from pratique.settings import PrefectSettings
 from pratique.values.answer import Answer, GivenAnswer
@@ -115,9 +116,10 @@ class Prefect:
         body = {"flow_runs": {"tags": {"all_": [tag]}}, "sort": "START_TIME_ASC", "limit": 200}
         return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
 
-    def children(self, run_id: str) -> tuple[Run, ...]:
-        """The sub-flow runs of a flow run."""
-        body = {"flow_runs": {"parent_flow_run_id": {"any_": [run_id]}}, "limit": 200}
+    def family(self, run_id: str, tag: str) -> tuple[Run, ...]:
+        """The flow run, its sub-flow runs, and the runs that carry the tag; 200 at most."""
+        wanted = {"id": {"any_": [run_id]}, "parent_flow_run_id": {"any_": [run_id]}, "tags": {"all_": [tag]}}
+        body = {"flow_runs": {"operator": "or_", **wanted}, "limit": 200}
         return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", body))
 
     def parent(self, run: Run) -> Run | None:
@@ -131,11 +133,11 @@ class Prefect:
         begun = {"type": {"any_": ["PENDING", "RUNNING", "CANCELLING"]}}
         return tuple(Run.read(item) for item in self._ask("POST", "/flow_runs/filter", {"flow_runs": {"state": begun}}))
 
-    def tasks(self, run_ids: Sequence[str]) -> tuple[Run, ...]:
-        """The task runs of these flow runs, in the order they were expected to start."""
+    def tasks(self, run_ids: Sequence[str], since: datetime) -> tuple[Run, ...]:
+        """The task runs of these flow runs that have started since then, in the order they were expected to start."""
         body = {
             "flow_runs": {"id": {"any_": list(run_ids)}},
-            "task_runs": {"subflow_runs": {"exists_": False}},
+            "task_runs": {"subflow_runs": {"exists_": False}, "start_time": {"after_": since.isoformat()}},
             "sort": "EXPECTED_START_TIME_ASC",
             "limit": 200,
         }
@@ -288,5 +290,5 @@ def open_prefect(settings: PrefectSettings) -> Iterator[Prefect]:
     if settings.auth_file is not None:
         user, _, password = settings.auth_file.read_text().strip().partition(":")
         auth = httpx.BasicAuth(user, password)
-    with httpx.Client(base_url=settings.api_url, auth=auth, timeout=30) as client:
+    with httpx.Client(base_url=settings.api_url, auth=auth, timeout=30, verify=trusting()) as client:
         yield Prefect(client, settings.ui_url or settings.api_url.removesuffix("/api"))

@@ -14,7 +14,7 @@ from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 from pratique.values.digest import Digest, digest_of
 from pratique.warm.job_template import job_template
-from pratique.warm.worker import PRELOADED, answers
+from pratique.warm.worker import PRELOADED, WORKER_PROGRAM, answers
 
 WORK_POOL = "pratique"
 
@@ -48,7 +48,11 @@ class PrefectStack(Value):
             "PREFECT_UI_API_URL": self.api_url,
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
-            "PREFECT_WORKER_QUERY_SECONDS": "0.25",
+            # Each client would ask once: the server has no such protection here, and is of the very version of its clients.
+            "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "false",
+            "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
+            # Only the safety net: the server's events wake the worker.
+            "PREFECT_WORKER_QUERY_SECONDS": "10",
             "PREFECT_LOGGING_CONFIG_PATH": str(self.checkout / "deployments" / "logging.yml"),
             "PREFECT_LOGGING_LEVEL": "INFO",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
@@ -91,7 +95,8 @@ def start_worker(processes: Processes, stack: PrefectStack, environment: Mapping
     settings = {**stack.environment, **environment, "PYTHONPATH": str(stack.checkout)}
     warm = [sys.executable, "-m", "pratique.warm.server", str(stack.socket), *PRELOADED]
     processes.start("warm", warm, ready=lambda: answers(stack.socket), environment=settings, within=120)
-    work = [_tool("prefect"), "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "local"]
+    program = [sys.executable, str(stack.checkout / WORKER_PROGRAM)]
+    work = [*program, "worker", "start", "--pool", WORK_POOL, "--type", "process", "--name", "local"]
     processes.start("worker", work, ready=lambda: _worker_polls(stack), environment=settings, within=120)
 
 
@@ -111,7 +116,3 @@ def _deployed(table: Path, stack: PrefectStack) -> Digest:
     flows = sorted((stack.checkout / "flows").glob("*.py"))
     content = b"".join(file.read_bytes() for file in (table, *flows))
     return digest_of(content + repr(_job_template(stack)).encode() + stack.api_url.encode())
-
-
-def _tool(name: str) -> str:
-    return str(Path(sys.executable).with_name(name))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
@@ -152,7 +153,15 @@ def settings_file() -> Path:
 
 
 def load_settings() -> Settings:
-    """The settings, or one error that names every problem at once."""
+    """The settings as they are now, or one error that names every problem at once."""
+    file = settings_file()
+    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("PRATIQUE_")))
+    return _settings(variables, file.read_bytes() if file.is_file() else None, Path.cwd())
+
+
+@lru_cache(maxsize=4)
+def _settings(_variables: tuple[tuple[str, str], ...], _content: bytes | None, _folder: Path) -> Settings:
+    """Read anew only where something that they are read from has changed: a run asks for them some eighty times."""
     try:
         return Settings()
     except ValidationError as error:

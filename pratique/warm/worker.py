@@ -38,8 +38,12 @@ PRELOADED = (
     "pratique.clients.git",
     "pratique.clients.ledger",
     "pratique.clients.sigstore",
+    "tasks._forked",
 )
-"""What the warm server imports: the engine, every flow, and the clients that take long."""
+"""What the warm server imports: the engine, every flow, the clients that take long, and what runs would make for themselves."""
+
+WORKER_PROGRAM = Path("deployments/prefect_worker.py")
+"""Prefect's own worker, woken by the server's events; in the checkout."""
 
 STARTS_WITHIN = 120.0
 """Seconds, on a busy machine."""
@@ -67,7 +71,8 @@ def work(clients: Clients, pool: str, name: str, *, folder: Path, log: Log, prel
     warm = subprocess.Popen([sys.executable, "-m", "pratique.warm.server", str(path), *preloaded], env=environment)
     try:
         _await(path, warm, told)
-        command = [sys.executable, "-m", "prefect", "worker", "start", "--pool", pool, "--type", "process", "--name", name]
+        program = [sys.executable, str(Path(__file__).parents[2] / WORKER_PROGRAM)]
+        command = [*program, "worker", "start", "--pool", pool, "--type", "process", "--name", name]
         command += ["--with-healthcheck"] if HEALTH_PORT in os.environ else []
         worker = subprocess.Popen(command, env=environment)
         try:

@@ -9,9 +9,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tests import peers
 from tests.compose.images import CHECKOUT, DEPLOYMENTS, OUTSIDE
 
-OWN = CHECKOUT / ".tools" / "peers" / "bin" / "docker-compose"
 FILES = (DEPLOYMENTS / "compose.yaml", OUTSIDE)
 ONCE = ("migrate", "install")
 """Services that do their work and end."""
@@ -72,9 +72,9 @@ class Shipped:
 
 
 def _program() -> list[str]:
-    """The engine's own plug-in, or the one that `make compose` builds where there is none."""
+    """The engine's own plug-in, or one that is built where there is none."""
     known = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode == 0
-    return ["docker", "compose"] if known else [str(OWN)]
+    return ["docker", "compose"] if known else [str(peers.program("docker-compose"))]
 
 
 def _is_well(container: Mapping[str, Any]) -> bool:

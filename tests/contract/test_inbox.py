@@ -127,9 +127,15 @@ def test_the_same_ref_of_another_repository_is_another_lane(inbox: Inbox) -> Non
 def test_what_is_postponed_waits_with_all_behind_it(inbox: Inbox) -> None:
     first, behind = an_event(), an_event()
     inbox.store([first, behind])
-    inbox.postpone(claimed(inbox), BRIEF, "Prefect is down")
+    inbox.postpone(claimed(inbox), LONG, "Prefect is down")
     assert inbox.claim("one", LONG) is None
     assert [held.reason for held in inbox.events()] == ["", "Prefect is down"]
+
+
+def test_what_was_postponed_is_claimed_again_when_its_time_has_come(inbox: Inbox) -> None:
+    first, behind = an_event(), an_event()
+    inbox.store([first, behind])
+    inbox.postpone(claimed(inbox), BRIEF, "Prefect is down")
 
     while (claim := inbox.claim("one", LONG)) is None:
         time.sleep(0.01)
@@ -259,13 +265,18 @@ def test_what_was_told_is_kept_and_due_again_when_it_was_said_or_never(inbox: In
     first = Reported(state=ReportState.PENDING, run="run-1")
     inbox.record_report(told(inbox), first, BRIEF)
     assert inbox.events()[0].reported == first
-    assert inbox.claim_report(ALL, LONG) is None
     time.sleep(BRIEF.total_seconds())
     last = Reported(state=ReportState.SUCCESS, run="run-1", attempts=3, problem="it was down")
     inbox.record_report(told(inbox), last, None)
     time.sleep(BRIEF.total_seconds())
     assert inbox.claim_report(ALL, LONG) is None
     assert inbox.events()[0].reported == last
+
+
+def test_what_was_told_is_not_due_before_it_was_said(inbox: Inbox) -> None:
+    inbox.store([an_event(reports=True)])
+    inbox.record_report(told(inbox), Reported(state=ReportState.PENDING, run="run-1"), LONG)
+    assert inbox.claim_report(ALL, LONG) is None
 
 
 def test_whoever_claimed_a_report_and_died_is_taken_over_from(inbox: Inbox) -> None:

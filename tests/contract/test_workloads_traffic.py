@@ -53,24 +53,28 @@ def test_a_slow_request_begun_before_the_switch_is_answered_in_full_by_the_relea
     arranged_workloads: ArrangedWorkloads,
 ) -> None:
     world = arranged_workloads
-    address = world.workloads.deploy(world.desired("1"), {}, 1, world.log.append).address
-    with httpx.stream("GET", f"http://{address}/cgi-bin/slow", timeout=30, trust_env=False) as response:
+    before = world.workloads.deploy(world.desired("1"), {}, 1, world.log.append)
+    with httpx.stream("GET", f"http://{before.address}/cgi-bin/held", timeout=600, trust_env=False) as response:
         lines = response.iter_lines()
         assert next(lines) == f"{'1' * 40} begins"
-        deployment = threading.Thread(target=world.workloads.deploy, args=(world.desired("2"), {}, 2, world.log.append))
+        patient = world.desired("2", drain=timedelta(hours=1))
+        deployment = threading.Thread(target=world.workloads.deploy, args=(patient, {}, 2, world.log.append))
         deployment.start()
+        while httpx.get(f"http://{before.address}/cgi-bin/commit", timeout=60, trust_env=False).text != "2" * 40:
+            assert deployment.is_alive(), world.log
+        world.go_on(before.containers[0].id)
         assert list(lines) == [f"{'1' * 40} ends"]
     deployment.join()
-    assert httpx.get(f"http://{address}/cgi-bin/commit", trust_env=False).text == "2" * 40
     assert not any("outlast the drain" in line for line in world.log)
 
 
 def test_a_connection_that_outlasts_the_drain_is_cut_and_said_so(arranged_workloads: ArrangedWorkloads) -> None:
     world = arranged_workloads
     address = world.workloads.deploy(world.desired("1"), {}, 1, world.log.append).address
-    with httpx.stream("GET", f"http://{address}/cgi-bin/slow", timeout=30, trust_env=False) as response:
+    with httpx.stream("GET", f"http://{address}/cgi-bin/held", timeout=600, trust_env=False) as response:
         lines = response.iter_lines()
         assert next(lines).endswith("begins")
+        # It would never end by itself.
         hasty = world.desired("2", drain=timedelta(milliseconds=100))
         state = world.workloads.deploy(hasty, {}, 2, world.log.append)
         assert list(lines) == []
@@ -84,7 +88,8 @@ def test_while_a_release_fails_the_one_before_is_never_missed(
 ) -> None:
     world = arranged_workloads
     before = world.workloads.deploy(world.desired("1"), {}, 1, world.log.append)
-    failing = world.desired("2", variables=variables, ready_within=timedelta(milliseconds=500))
+    # Time enough to say something, on a busy machine, too.
+    failing = world.desired("2", variables=variables, ready_within=timedelta(seconds=3))
     with polling(before.address) as answers, pytest.raises(Refused) as refused:
         world.workloads.deploy(failing, {"PASSWORD": "hunter2-planted"}, 2, world.log.append)
     assert set(answers) == {"1"}

@@ -141,11 +141,12 @@ class Closing:
 def both_begun(service: Service, margin: timedelta) -> Closing | None:
     """One holds prod and is checked until its window has closed, another waits for the lock; None where it closed before."""
     stack = service.stack
-    closes = (datetime.now(UTC) + margin).replace(second=0, microsecond=0) + timedelta(minutes=1)
+    closes = (datetime.now(UTC) + margin).replace(microsecond=0)
+    start = (closes - timedelta(hours=2)).replace(second=0)
     window = {
         "rrule": "FREQ=YEARLY",
-        "start": f"{closes - timedelta(hours=2):%Y-%m-%dT%H:%M}",
-        "duration": "2h",
+        "start": f"{start:%Y-%m-%dT%H:%M}",
+        "duration": f"{int((closes - start).total_seconds())}s",
         "timezone": "UTC",
     }
     # A check of prod alone, which passes once the window has closed.

@@ -26,13 +26,13 @@ def _processes_of(folder: Path) -> list[str]:
 def test_up_twice_starts_once_and_down_leaves_neither_process_nor_container(tmp_path: Path) -> None:
     stack = RunningStack(tmp_path / "stack")
     stack.local.folder.mkdir()
-    assert stack.pratique("up").returncode == 0
+    assert stack.process("up").returncode == 0
     first = {service["name"]: service["process_id"] for service in stack.read("status")}
     assert all(service["running"] for service in stack.read("status"))
-    assert stack.pratique("up").returncode == 0
+    assert stack.process("up").returncode == 0
     assert {service["name"]: service["process_id"] for service in stack.read("status")} == first
 
-    down = stack.pratique("down")
+    down = stack.process("down")
     assert down.returncode == 0, down.stderr
     assert not [number for number in first.values() if psutil.pid_exists(number)]
     assert _processes_of(stack.folder) == []
@@ -45,14 +45,14 @@ def test_up_twice_starts_once_and_down_leaves_neither_process_nor_container(tmp_
 def test_data_outlives_a_restart(tmp_path: Path) -> None:
     stack = RunningStack(tmp_path / "stack")
     stack.local.folder.mkdir()
-    assert stack.pratique("up").returncode == 0
+    assert stack.process("up").returncode == 0
     stack.local.openbao().put_secret("kept", {"value": "here"})
     key = stack.settings().environments["prod"].trust
     try:
-        stack.pratique("down")
-        assert stack.pratique("up").returncode == 0
+        stack.process("down")
+        assert stack.process("up").returncode == 0
         assert stack.settings().environments["prod"].trust == key, "the signing key is the same one"
         with stack.clients() as clients, clients.vault() as vault:
             assert vault.read(SecretReference.parse("vault:kv/data/kept#value")) == "here"
     finally:
-        stack.pratique("down")
+        stack.process("down")

@@ -84,7 +84,7 @@ def test_a_dropped_connection_is_an_error_and_the_next_one_is_served(proxy: Faul
 
 def test_a_delay_outlasts_an_impatient_client(proxy: FaultProxy) -> None:
     proxy.delay(0.5)
-    with httpx.Client(base_url=proxy.url, timeout=0.1) as client, pytest.raises(httpx.ReadTimeout):
+    with httpx.Client(base_url=proxy.url, timeout=httpx.Timeout(60, read=0.1)) as client, pytest.raises(httpx.ReadTimeout):
         client.get("/a")
 
 

@@ -45,7 +45,7 @@ def waiting(dev: Dev) -> list[str]:
 
 def under_the_lock(step: dict[str, Any], promotion: Promotion) -> bool:
     """Whether the step belongs to the promotion's run, and to what it does while it holds the lock."""
-    names = {"look what dev holds", "plan dev", "provision messages in dev", "deploy to dev", "check dev", "grant dev"}
+    names = {"plan dev", "provision messages in dev", "deploy to dev", "check dev", "grant dev"}
     return step["name"] in names and promotion.run_url.endswith(step["flow_run_id"])
 
 

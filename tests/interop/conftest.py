@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 
 import pytest
 
 from pratique.clients.registry import open_registry
 from pratique.settings import RegistrySettings
+from tests import peers
 from tests.fakes.stored_release import stored_release
 from tests.interop.parties import REPOSITORY, Place
 from tests.services.registry import RealRegistry, fixture_of
 
-collect_ignore_glob = [] if shutil.which("go") else ["test_*.py"]
+collect_ignore_glob = [] if peers.is_there("cosign") else ["test_*.py"]
 
 
 @pytest.fixture(params=["plain", "referrers-api"])

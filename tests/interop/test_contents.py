@@ -1,6 +1,6 @@
 """Bills of materials and scans, ours by the real cosign and cosign's by us, on a real registry.
 
-The program is built by the ordinary Go client, by `make .tools/peers/bin/cosign`.
+The program is built by the ordinary Go client, by `python -m tests.peers cosign`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from pratique.settings import RegistrySettings
 from pratique.values.references import ImageReference
 from pratique.values.scan import SCAN_PREDICATE, Finding, Scan, Severity
 from pratique.values.trust import TrustedKey
+from tests import peers
 from tests.fakes.engine import FakeBuilder
 from tests.fakes.packages import WITH_PACKAGES
 from tests.fakes.vault import FakeVault
 from tests.services.engine import COMMITTED, image_build
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ".tools/peers/bin/cosign"
 REPORTS: dict[str, Any] = json.loads((ROOT / "tests" / "cases" / "scan_reports.json").read_text())
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -54,7 +54,7 @@ class Place:
     def cosign(self, *arguments: str) -> str:
         """What cosign writes; it must succeed."""
         own = {"HOME": str(self.folder), "COSIGN_PASSWORD": "opensesame", "COSIGN_YES": "true"}
-        command = [str(ROOT / PROGRAM), *arguments]
+        command = [str(peers.program("cosign")), *arguments]
         ran = subprocess.run(command, cwd=self.folder, env=os.environ | own, capture_output=True, text=True, check=False)
         assert ran.returncode == 0, f"{arguments}: {ran.stderr}"
         return ran.stdout
@@ -63,8 +63,7 @@ class Place:
 @pytest.fixture(scope="module", autouse=True)
 def cosign() -> None:
     """The program is there; a machine that cannot build it fails."""
-    built = subprocess.run(["make", "--silent", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+    peers.program("cosign")
 
 
 @pytest.fixture

@@ -1,12 +1,11 @@
 """Vulnerability scans by the real OSV-Scanner, of a bill that the real syft made, on a database that the test makes itself.
 
-The program is built by the ordinary Go client, by `make .tools/peers/bin/osv-scanner`.
+The program is built by the ordinary Go client, by `python -m tests.peers osv-scanner`.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +22,12 @@ from pratique.values.digest import digest_of
 from pratique.values.evidence import KeySigner, VerifiedStatement
 from pratique.values.references import ImageReference
 from pratique.values.scan import Finding, Severity
+from tests import peers
 from tests.fakes.engine import FakeBuilder
 from tests.fakes.packages import PYTHON, WITH_PACKAGES
 from tests.services.engine import Tree, busybox, image_build
 
 ROOT = Path(__file__).parents[2]
-PROGRAM = ".tools/peers/bin/osv-scanner"
 
 _COMMON = {"schema_version": "1.6.0", "modified": "2026-01-01T00:00:00Z", "details": "Made up."}
 FLASK = {
@@ -89,15 +88,14 @@ def bill(tree: Tree, folder: Path) -> dict[str, Any]:
     return Syft().bill(builder.export(builder.build(build, {}, print), build, folder), folder)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def osv_scanner() -> None:
-    """The program is there; a machine that cannot build it fails."""
-    built = subprocess.run(["make", "--silent", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr
+@pytest.fixture(scope="module")
+def osv_scanner() -> str:
+    """The program; a machine that cannot build it fails."""
+    return str(peers.program("osv-scanner"))
 
 
-def test_what_is_known_of_each_kind_of_package_is_found_and_stated(tmp_path: Path) -> None:
-    scanner = OsvScanner(str(ROOT / PROGRAM), database(tmp_path / "osv", PyPI=FLASK, Debian=ZLIB))
+def test_what_is_known_of_each_kind_of_package_is_found_and_stated(tmp_path: Path, osv_scanner: str) -> None:
+    scanner = OsvScanner(osv_scanner, database(tmp_path / "osv", PyPI=FLASK, Debian=ZLIB))
     scan = scanner.scan(bill(WITH_PACKAGES, tmp_path / "image"))
     assert scan is not None
     # Debian's zlib1g is looked up as zlib, its source, by which Debian records vulnerabilities.
@@ -112,16 +110,18 @@ def test_what_is_known_of_each_kind_of_package_is_found_and_stated(tmp_path: Pat
     assert read.findings == scan.findings
 
 
-def test_a_package_that_is_fixed_is_not_found(tmp_path: Path) -> None:
+def test_a_package_that_is_fixed_is_not_found(tmp_path: Path, osv_scanner: str) -> None:
     fixed = {name.replace("2.0.0", "2.3.2"): str(content).replace("2.0.0", "2.3.2") for name, content in PYTHON.items()}
-    scanner = OsvScanner(str(ROOT / PROGRAM), database(tmp_path / "osv", PyPI=FLASK))
+    scanner = OsvScanner(osv_scanner, database(tmp_path / "osv", PyPI=FLASK))
     scan = scanner.scan(bill({"Dockerfile": "FROM scratch\nCOPY . /\n", **fixed}, tmp_path / "image"))
     assert scan is not None
     assert scan.findings == ()
 
 
-def test_a_database_that_is_missing_beside_others_is_refused_though_something_was_found(tmp_path: Path) -> None:
-    scanner = OsvScanner(str(ROOT / PROGRAM), database(tmp_path / "osv", PyPI=FLASK))
+def test_a_database_that_is_missing_beside_others_is_refused_though_something_was_found(
+    tmp_path: Path, osv_scanner: str
+) -> None:
+    scanner = OsvScanner(osv_scanner, database(tmp_path / "osv", PyPI=FLASK))
     with pytest.raises(Refused, match="lacks a database for a kind of package in the image"):
         scanner.scan(bill(WITH_PACKAGES, tmp_path / "image"))
 
@@ -134,6 +134,6 @@ def test_a_database_that_is_missing_beside_others_is_refused_though_something_wa
     ],
     ids=["a program of no ecosystem", "no package at all"],
 )
-def test_an_image_that_it_knows_nothing_of_is_not_called_clean(tmp_path: Path, tree: Tree) -> None:
-    scanner = OsvScanner(str(ROOT / PROGRAM), database(tmp_path / "osv", PyPI=FLASK))
+def test_an_image_that_it_knows_nothing_of_is_not_called_clean(tmp_path: Path, tree: Tree, osv_scanner: str) -> None:
+    scanner = OsvScanner(osv_scanner, database(tmp_path / "osv", PyPI=FLASK))
     assert scanner.scan(bill(tree, tmp_path / "image")) is None

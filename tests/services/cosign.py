@@ -1,4 +1,4 @@
-"""The real cosign, built by the ordinary Go client (`make .tools/peers/bin/cosign`), at home in a folder of its own."""
+"""The real cosign, built by the ordinary Go client (`python -m tests.peers cosign`), at home in a folder of its own."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PROGRAM = ".tools/peers/bin/cosign"
+from tests import peers
+
+PROGRAM = "cosign"
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Cosign:
     folder: Path
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return self._run([str(ROOT / PROGRAM), *map(str, arguments)])
+        return self._run([str(peers.program(PROGRAM)), *map(str, arguments)])
 
     def typed(self, line: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """A line as a person types it into a shell."""
@@ -45,7 +46,7 @@ class Cosign:
             "TUF_ROOT": str(self.folder / "tuf"),
             "COSIGN_PASSWORD": "opensesame",
             "COSIGN_YES": "true",
-            "PATH": f"{(ROOT / PROGRAM).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PATH": f"{peers.program(PROGRAM).parent}:{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         environment = os.environ | own | variables
         return subprocess.run(command, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
@@ -53,8 +54,7 @@ class Cosign:
 
 @pytest.fixture(scope="session")
 def cosign_program() -> None:
-    built = subprocess.run(["make", "--silent", PROGRAM], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, f"cosign could not be built: {built.stderr[-2000:]}"
+    peers.program(PROGRAM)
 
 
 @pytest.fixture

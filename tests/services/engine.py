@@ -41,10 +41,10 @@ echo "the secret is $PASSWORD"
 [ -n "$NEVER_READY" ] || echo ok > /tmp/ready
 exec busybox httpd -f -p 8080 -h /www
 """
-_SLOW = """\
+_HELD = """\
 #!/bin/busybox sh
 printf 'Content-Type: text/plain\\r\\n\\r\\n%s begins\\n' "$PRATIQUE_COMMIT"
-busybox sleep 2
+while [ ! -e /tmp/go-on ]; do busybox sleep 0.1; done
 echo "$PRATIQUE_COMMIT ends"
 """
 _COMMIT = """\
@@ -121,12 +121,12 @@ def front_image(engine: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def workload_image(engine: str, registry_address: str) -> ImageReference:
-    """An image that only the registry has: an HTTP server that says its commit, at once or slowly."""
+    """An image that only the registry has: an HTTP server that says its commit, at once or when it is let (`go_on`)."""
     tree: Tree = {
         "Dockerfile": _WORKLOAD,
         "root/bin/busybox": busybox(),
         "root/serve": _SERVE,
-        "root/www/cgi-bin/slow": _SLOW,
+        "root/www/cgi-bin/held": _HELD,
         "root/www/cgi-bin/commit": _COMMIT,
     }
     repository = f"tests/workload-{secrets.token_hex(4)}"
@@ -169,6 +169,11 @@ class ArrangedWorkloads:
     def variables_of(self, container: str) -> dict[str, str]:
         pairs = self.client.containers.get(container).attrs["Config"]["Env"]
         return dict(pair.split("=", maxsplit=1) for pair in pairs)
+
+    def go_on(self, container: str) -> None:
+        """Let the requests that the container holds come to their ends."""
+        status, output = self.client.containers.get(container).exec_run(["/bin/busybox", "touch", "/tmp/go-on"])  # noqa: S108
+        assert status == 0, output
 
     def set_output(self, status: int, output: str) -> tuple[str, ...]:
         """A command that ends with this status and output."""

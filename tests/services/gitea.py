@@ -1,4 +1,4 @@
-"""A real Gitea of our own, built from its Go module (`make gitea`): a Git server with webhooks, statuses and comments.
+"""A real Gitea of our own, built from its Go module: a Git server with webhooks, statuses and comments.
 
 It has no web pages, which need Gitea's built front end; its API, Git over HTTP and webhooks need none.
 """
@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 
 from pratique.local.process import Processes, free_port
+from tests import peers
 
 CHECKOUT = Path(__file__).parents[2]
-PROGRAM = CHECKOUT / ".tools" / "peers" / "gitea" / "gitea"
 NAME = "gitea"
 OWNER = "team"
 PROJECT = "hello"
@@ -64,10 +64,9 @@ class Gitea:
 
     def start(self) -> None:
         """The server answers, and has the user, a token for the pipeline, and an empty project."""
-        assert PROGRAM.exists(), "there is no Gitea: run `make gitea`, which needs Go"
         self._folder.mkdir(parents=True)
         text = _CONFIGURATION.format(
-            port=self._port, url=self.url, static=PROGRAM.parent, folder=self._folder, secret=secrets.token_hex(32)
+            port=self._port, url=self.url, static=peers.program(NAME).parent, folder=self._folder, secret=secrets.token_hex(32)
         )
         (self._folder / "app.ini").write_text(text)
         self._run("migrate")
@@ -115,7 +114,7 @@ class Gitea:
 
     @property
     def _command(self) -> list[str]:
-        return [str(PROGRAM), "--work-path", str(self._folder), "--config", str(self._folder / "app.ini")]
+        return [str(peers.program(NAME)), "--work-path", str(self._folder), "--config", str(self._folder / "app.ini")]
 
     @property
     def _environment(self) -> dict[str, str]:

@@ -6,8 +6,6 @@ The last one is built from Go source (`registry_with_referrers/`) and so takes p
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,15 +17,14 @@ from pratique.clients.registry import Credentials
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.values.digest import Digest, hex_of
+from tests import peers
 from tests.services._registry_tokens import TokenService
 
 USER = Credentials("pratique", "opensesame-7f3a")
 _HTPASSWD = "pratique:$2y$05$abcdefghijklmnopqrstuu1SHm0FNFZQQa1tsWY7waK3rAqAdg4R2\n"
 """As `htpasswd -nbB` writes that user's line."""
 
-_SOURCE = Path(__file__).with_name("registry_with_referrers")
-
-REGISTRIES = ("plain", "password", "tokens", *(["referrers-api"] if shutil.which("go") else []))
+REGISTRIES = ("plain", "password", "tokens", *(["referrers-api"] if peers.is_there("registry-with-referrers") else []))
 
 
 @dataclass(frozen=True)
@@ -93,11 +90,8 @@ def tokens_registry(services_folder: Path) -> Iterator[RealRegistry]:
 def referrers_api_registry(services_folder: Path) -> Iterator[RealRegistry]:
     processes, folder = Processes(services_folder / "processes"), services_folder / "registry-referrers"
     (folder / "storage").mkdir(parents=True)
-    build = ["go", "build", "-buildvcs=false", "-o", str(folder / "program"), "."]
-    built = subprocess.run(build, cwd=_SOURCE, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, f"the registry with the referrers API could not be built: {built.stderr}"
     address = f"127.0.0.1:{free_port()}"
-    command = [str(folder / "program"), "-address", address, "-storage", str(folder / "storage")]
+    command = [str(peers.program("registry-with-referrers")), "-address", address, "-storage", str(folder / "storage")]
     try:
         processes.start(folder.name, command, ready=lambda: _serves(address))
         yield RealRegistry(address, None, folder / "storage", has_referrers_api=True)

@@ -68,7 +68,6 @@ class SharedStack:
             **shared_variables(self._cluster.new_database(), redis),
             "PRATIQUE_CONFIG": str(self.config),
             "PYTHONPATH": str(CHECKOUT),
-            "PREFECT_WORKER_QUERY_SECONDS": "1",
             TARGET: f"127.0.0.1:{target}",
             SECONDS: str(self._seconds),
         }

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import tomllib
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,10 +24,18 @@ from pratique.bootstrap import Clients
 from pratique.local.example import commit_example
 from pratique.local.stack import LocalStack
 from pratique.settings import Settings, load_settings
+from tests.typing_in import typed
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "examples" / "hello"
 PRATIQUE = Path(sys.executable).with_name("pratique")
+
+
+GROUPS = frozenset({"stack", "faults"})
+"""Of tests, each with a stack of its own: see CONTRIBUTING.md."""
+
+UP, DOWN = pytest.StashKey["RunningStack"](), pytest.StashKey["RunningStack"]()
+"""The stack of this process of pytest, while it runs and afterwards."""
 
 
 class RunningStack:
@@ -40,17 +49,16 @@ class RunningStack:
         """The variables under which a command uses this stack."""
         return {**os.environ, "PRATIQUE_CONFIG": str(self.local.config), "COLUMNS": "200", **more}
 
-    def pratique(self, *arguments: str, within: float = 300, **more: str) -> subprocess.CompletedProcess[str]:
-        """What `pratique …` answers."""
-        return subprocess.run(
-            [PRATIQUE, *arguments],
-            cwd=self.folder,
-            env=self.environment(**more),
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=within,
-        )
+    def pratique(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """What `pratique …` answers, called in this process."""
+        if threading.current_thread() is not threading.main_thread():
+            return self.process(*arguments, **more)
+        return typed(arguments, self.folder, self.environment(**more))
+
+    def process(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+        """What `pratique …` answers in a process of its own."""
+        command, variables = [PRATIQUE, *arguments], self.environment(**more)
+        return subprocess.run(command, cwd=self.folder, env=variables, capture_output=True, text=True, check=False)
 
     def read(self, *arguments: str) -> Any:
         """What a command answers with `--json`, which must succeed."""
@@ -156,9 +164,38 @@ def stack(request: pytest.FixtureRequest) -> Iterator[RunningStack]:
     # Not in pytest's own folder: that of an older session is removed while it still runs, when others start beside it.
     running = RunningStack(Path(tempfile.mkdtemp(prefix="pratique-stack-")))
     running.local.up(print)
+    request.config.stash[UP] = running
     yield running
-    running.local.down(print)
+    _end(request.config)
     shutil.rmtree(running.folder, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[None]:
+    """The stack's processes end with the last test that needs them, not with the session: others need the cores."""
+    running = item.config.stash.get(DOWN, None)
+    if running is not None and _needs_stack(item):
+        # Another group of tests with a stack has come to this process.
+        running.local.up(print)
+        item.config.stash[UP] = running
+        del item.config.stash[DOWN]
+    result = yield
+    if nextitem is not None and not _needs_stack(nextitem):
+        _end(item.config)
+    return result
+
+
+def _needs_stack(item: pytest.Item) -> bool:
+    """Whether it belongs to a group that shares one, even where it does not touch it itself."""
+    return any(mark.args[0] in GROUPS for mark in item.iter_markers("xdist_group"))
+
+
+def _end(config: pytest.Config) -> None:
+    running = config.stash.get(UP, None)
+    if running is not None:
+        running.local.down(print)
+        del config.stash[UP]
+        config.stash[DOWN] = running
 
 
 @pytest.fixture

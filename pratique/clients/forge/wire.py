@@ -13,6 +13,7 @@ import httpx
 
 from pratique import __version__
 from pratique.clients.ports.forge import Denied, Limited
+from pratique.clients.tls import trusting
 from pratique.errors import Refused, Transient
 from pratique.values.event import Forge
 
@@ -110,7 +111,7 @@ def connected(kind: Forge, address: str, headers: Mapping[str, str]) -> Iterator
     if not all(value.isascii() and value.isprintable() and value.split(" ")[-1] for value in headers.values()):
         raise Denied(f"what Vault holds for {kind} is no token: put one there, at webhook.forges.{kind}")
     named = {"User-Agent": f"pratique/{__version__}", **headers}
-    with httpx.Client(base_url=address, headers=named, timeout=TIMEOUT) as client:
+    with httpx.Client(base_url=address, headers=named, timeout=TIMEOUT, verify=trusting()) as client:
         yield Wire(kind, client)
 
 

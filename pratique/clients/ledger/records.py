@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from pratique.clients.ledger.tables import promotions, releases
 from pratique.errors import Refused
@@ -21,8 +20,12 @@ _LAST_FIRST = (promotions.c.finished_at.desc(), promotions.c.fence.desc())
 
 def insert_once(connection: Connection, table: Any, **values: Any) -> None:
     """Insert a row, unless one with the same key is there."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(table).values(**values).on_conflict_do_nothing())
+    # The one that is not used would take longer to import than most questions to answer.
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as insert_into  # noqa: PLC0415
+    else:
+        from sqlalchemy.dialects.postgresql import insert as insert_into  # type: ignore[assignment]  # noqa: PLC0415
+    connection.execute(insert_into(table).values(**values).on_conflict_do_nothing())
 
 
 def add_release(connection: Connection, stored: StoredRelease, recorded_at: datetime) -> None:

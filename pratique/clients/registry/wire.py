@@ -14,6 +14,7 @@ from pratique.clients.registry.authentication import Login
 from pratique.clients.registry.credentials import Credentials
 from pratique.clients.registry.names import require_address
 from pratique.clients.registry.purpose import Purpose
+from pratique.clients.tls import trusting
 from pratique.errors import Refused, Transient
 from pratique.settings import RegistrySettings
 
@@ -52,6 +53,7 @@ class Wire:
             timeout=_TIMEOUT,
             # A proxy that the environment names has no business between us and a registry on loopback.
             trust_env=not settings.plain_http,
+            verify=trusting(),
         )
 
     def close(self) -> None:

@@ -16,11 +16,40 @@ from pratique.bootstrap import Clients
 from pratique.errors import FenceLost, Refused, Transient
 from pratique.pipeline.lock import Keeper, take_lock
 from pratique.values.digest import digest_of
+from pratique.values.lease import Lease
 from pratique.values.promotion import Promotion, PromotionState
 from tests.contract.promotions import a_promotion, a_release
 from tests.fakes.ledger import FakeLedger
 
 LEASE = timedelta(milliseconds=300)
+
+
+class Clock:
+    """The ledger's time, which goes on when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+class CountingLedger(FakeLedger):
+    """Knows how often a lease was renewed."""
+
+    renewals = 0
+
+    def renew(self, lease: Lease, duration: timedelta) -> Lease:
+        renewed = super().renew(lease, duration)
+        self.renewals += 1
+        return renewed
+
+    async def until_renewed(self) -> None:
+        """Return after the next renewal that begins now or later."""
+        # One may be under way, which has looked at the clock already.
+        end = self.renewals + 2
+        while self.renewals < end:
+            await asyncio.sleep(0.01)
 
 
 @dataclass
@@ -110,20 +139,26 @@ async def test_a_ledger_that_is_gone_for_a_moment_is_asked_again() -> None:
 
 
 async def test_the_lease_is_renewed_while_the_work_lasts_and_given_back_after_it() -> None:
-    world = OneLedger()
+    clock = Clock()
+    ledger = CountingLedger(clock=clock)
+    world = OneLedger(made=ledger)
     first, second = world.begun(), world.begun()
     async with Keeper(world.clients, await take_lock(world.clients, first, quiet)):
-        await asyncio.sleep(LEASE.total_seconds() * 4)
+        for _ in range(5):
+            clock.now += LEASE * 0.9
+            await ledger.until_renewed()
         assert world.made.acquire(second.id, LEASE) is None, "four leases later the lock is still held"
     assert world.made.acquire(second.id, LEASE) is not None
 
 
 async def test_an_outage_shorter_than_the_lease_loses_nothing() -> None:
-    world = OneLedger(lease=timedelta(milliseconds=900))
+    ledger = CountingLedger(clock=Clock())
+    world = OneLedger(made=ledger)
     promotion = world.begun()
     async with Keeper(world.clients, await take_lock(world.clients, promotion, quiet)):
         world.outages = 1
-        await asyncio.sleep(1.2)
+        await ledger.until_renewed()
+        assert world.outages == 0
         holder = world.made.holder(promotion.service, promotion.environment)
         assert holder is not None
         assert holder.id == promotion.id

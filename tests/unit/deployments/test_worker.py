@@ -1,0 +1,128 @@
+"""Prefect's worker, woken by events: when it polls, and that nothing of the stream ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+from deployments import prefect_worker
+
+
+class Worker:
+    """As much of Prefect's as is asked for; finds the runs that wait for it."""
+
+    _has_successfully_synced = True
+    work_pool = SimpleNamespace(id="pool")
+
+    def __init__(self) -> None:
+        self.waiting: list[str] = []
+        self.polls, self.faults = 0, 0
+
+    async def get_and_submit_flow_runs(self) -> list[str]:
+        self.polls += 1
+        if self.faults:
+            self.faults -= 1
+            raise httpx.ConnectError("away")
+        found, self.waiting = self.waiting, []
+        return found
+
+
+class Stream:
+    """The server's events, as a test lets them happen; broken as often as it is told to be."""
+
+    def __init__(self) -> None:
+        self.events: asyncio.Queue[str | None] = asyncio.Queue()
+        self.subscribed = asyncio.Event()
+        self.filters: list[Any] = []
+
+    @asynccontextmanager
+    async def subscribe(self, **named: Any) -> AsyncIterator[AsyncIterator[Any]]:
+        self.filters.append(named["filter"])
+        self.subscribed.set()
+        yield self._heard()
+
+    async def _heard(self) -> AsyncIterator[Any]:
+        while (name := await self.events.get()) is not None:
+            yield SimpleNamespace(event=f"prefect.flow-run.{name}")
+        raise ConnectionError("the server has gone")
+
+
+@asynccontextmanager
+async def listening(worker: Worker, stream: Stream) -> AsyncIterator[None]:
+    task = asyncio.create_task(prefect_worker._listen(worker))  # type: ignore[arg-type]
+    try:
+        await stream.subscribed.wait()
+        # It polls once when it begins to listen, for what happened before.
+        await until(worker, 1)
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(worker: Worker, polls: int) -> None:
+    while worker.polls < polls:
+        await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
+    made = Stream()
+    monkeypatch.setattr(prefect_worker, "get_events_subscriber", made.subscribe)
+    monkeypatch.setattr(prefect_worker, "AGAIN_AFTER", 0.001)
+    return made
+
+
+@pytest.mark.parametrize("name", ["Scheduled", "Resuming", "AwaitingRetry", "Completed", "Refused", "Suspended"])
+async def test_what_leaves_it_something_to_do_is_polled_for_at_once(stream: Stream, name: str) -> None:
+    worker = Worker()
+    async with listening(worker, stream):
+        worker.waiting = ["run"]
+        before = worker.polls
+        stream.events.put_nowait(name)
+        await until(worker, before + 1)
+    assert worker.waiting == []
+
+
+async def test_a_poll_that_came_before_the_run_was_stored_is_followed_by_another(stream: Stream) -> None:
+    worker = Worker()
+    async with listening(worker, stream):
+        before = worker.polls
+        stream.events.put_nowait("Scheduled")
+        await until(worker, before + 1)
+        worker.waiting = ["run"]
+        await until(worker, before + 2)
+    assert worker.waiting == []
+
+
+async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker()
+    monkeypatch.setattr(prefect_worker, "POLLS_AFTER", (0.0,))
+    async with listening(worker, stream):
+        before = worker.polls
+        for name in sorted(prefect_worker.QUIET):
+            stream.events.put_nowait(name)
+        stream.events.put_nowait("Scheduled")
+        await until(worker, before + 1)
+        assert (worker.polls, stream.events.empty()) == (before + 1, True)
+
+
+async def test_a_stream_that_ends_is_subscribed_to_again_and_a_poll_that_fails_ends_nothing(stream: Stream) -> None:
+    worker = Worker()
+    async with listening(worker, stream):
+        worker.faults = 1
+        stream.subscribed.clear()
+        stream.events.put_nowait(None)
+        await stream.subscribed.wait()
+        worker.waiting = ["run"]
+        while worker.waiting:
+            await asyncio.sleep(0.001)
+    assert len(stream.filters) == 2
+    assert stream.filters[0].related.id == ["prefect.work-pool.pool"]
