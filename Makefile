@@ -18,7 +18,7 @@ COSTS := .costs.md
 # What Go builds for the tests: once for each version, outside this clone. See tests/peers.py.
 PEERS = $(if $(shell command -v go 2>/dev/null),$(BIN)/python -m tests.peers)
 
-.PHONY: help quickstart test check test-unit test-contract test-e2e test-faults lint types interop forges compose up down status bench-delivery bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
+.PHONY: help quickstart test check test-unit test-contract test-e2e test-faults lint types interop forges compose up down status bench-delivery bench-idle bench-webhook bench-scale bench-ledger bench-promotion bench-chain pictures clean
 
 help: ## Say what there is
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +76,9 @@ status: ## Say what of the local stack runs
 
 bench-delivery: system environment-test .tools/peers/bin/aws ## Pratique beside a shell script that does the same work
 	@cosign=$$($(PEERS) cosign) && PATH="$$(dirname "$$cosign"):$(CURDIR)/.tools/peers/bin:$(CURDIR)/$(BIN):$$PATH" $(BIN)/python benchmarks/delivery/measure.py
+
+bench-idle: system environment-test ## The local stack with nothing to do, and the start of commands
+	$(BIN)/python -m benchmarks.idle.measure
 
 bench-webhook: system-test environment-test ## Events per second and their waiting times, with the receiver killed, with Prefect stopped
 	$(BIN)/python -m benchmarks.webhook.measure

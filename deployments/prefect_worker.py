@@ -22,16 +22,41 @@ from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.workers.base import BaseWorker
 
-POLLS_AFTER = (0.0, 0.3)
-"""Seconds after an event: Prefect emits it before its transaction ends, so that the first poll may come too early."""
+SCHEDULED, ENDED = frozenset({"SCHEDULED"}), frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED"})
+"""Types of the states in which a run waits for a worker, and in which it has given its place to another one."""
+
+ONCE_MORE = 0.3
+"""Seconds: Prefect emits an event before its transaction ends, so that the poll for a new run may come too early."""
 
 AGAIN_AFTER = 5.0
 """Seconds until the stream is asked for again, where the server has ended it."""
 
-QUIET = frozenset({"heartbeat", "Submitting", "Pending", "Running", "Late"})
-"""Events of a flow run that leave nothing to do for its worker."""
 
-_FLOW_RUN = "prefect.flow-run."
+class Wake:
+    """Says that there is something to poll for; several calls before anybody waits are one."""
+
+    def __init__(self) -> None:
+        self._event, self._again = asyncio.Event(), False
+
+    def set(self, *, again: bool) -> None:
+        """`again`: one more poll may be needed, where the first finds nothing."""
+        self._again = self._again or again
+        self._event.set()
+
+    async def wait(self) -> bool:
+        """Whether one of the calls since the last time asked for one more poll."""
+        await self._event.wait()
+        again = self._again
+        self._event.clear()
+        self._again = False
+        return again
+
+    async def comes_within(self, seconds: float) -> bool:
+        """Whether there is another call within so many seconds; it is still to be waited for."""
+        with suppress(TimeoutError):
+            return await asyncio.wait_for(self._event.wait(), seconds)
+        return False
+
 
 _log = logging.getLogger("prefect.workers.woken")
 _start = BaseWorker.start
@@ -49,7 +74,7 @@ async def _start_woken(self: BaseWorker[Any, Any, Any], *arguments: Any, **named
 
 async def _listen(worker: BaseWorker[Any, Any, Any]) -> None:
     """Poll for the worker whenever its pool has something to do; never returns, whatever becomes of the stream."""
-    woken = asyncio.Event()
+    woken = Wake()
     polling = asyncio.create_task(_poll(worker, woken))
     try:
         while True:
@@ -62,37 +87,33 @@ async def _listen(worker: BaseWorker[Any, Any, Any]) -> None:
         polling.cancel()
 
 
-async def _hear(worker: BaseWorker[Any, Any, Any], woken: asyncio.Event) -> None:
+async def _hear(worker: BaseWorker[Any, Any, Any], woken: Wake) -> None:
     while not worker._has_successfully_synced:  # noqa: SLF001, ASYNC110  # until then it knows no pool, and tells nobody
         await asyncio.sleep(0.1)
     pool = EventRelatedFilter(id=[f"prefect.work-pool.{worker.work_pool.id}"])
-    runs = EventFilter(event=EventNameFilter(prefix=[_FLOW_RUN]), related=pool)
+    runs = EventFilter(event=EventNameFilter(prefix=["prefect.flow-run."]), related=pool)
     async with get_events_subscriber(filter=runs, reconnect_on_clean_close=True) as events:
-        woken.set()
+        woken.set(again=False)
         async for event in events:
-            if event.event.removeprefix(_FLOW_RUN) not in QUIET:
-                woken.set()
+            # What has no state is a heartbeat; what is pending or runs leaves nothing to do.
+            state = event.resource.get("prefect.state-type")
+            if state in SCHEDULED | ENDED:
+                woken.set(again=state in SCHEDULED)
 
 
-async def _poll(worker: BaseWorker[Any, Any, Any], woken: asyncio.Event) -> None:
+async def _poll(worker: BaseWorker[Any, Any, Any], woken: Wake) -> None:
     while True:
-        await woken.wait()
-        woken.clear()
-        for seconds in POLLS_AFTER:
-            if await _is_woken(woken, seconds):
-                break
-            # The worker's own loop, which polls as well, is the one that counts failures.
-            with suppress(httpx.HTTPError):
-                if await worker.get_and_submit_flow_runs():
-                    break
+        again = await woken.wait()
+        found = await _polled(worker)
+        if again and not found and not await woken.comes_within(ONCE_MORE):
+            await _polled(worker)
 
 
-async def _is_woken(woken: asyncio.Event, within: float) -> bool:
-    try:
-        await asyncio.wait_for(woken.wait(), within)
-    except TimeoutError:
-        return False
-    return True
+async def _polled(worker: BaseWorker[Any, Any, Any]) -> bool:
+    # The worker's own loop, which polls as well, is the one that counts failures.
+    with suppress(httpx.HTTPError):
+        return bool(await worker.get_and_submit_flow_runs())
+    return False
 
 
 if __name__ == "__main__":

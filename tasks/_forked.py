@@ -26,7 +26,9 @@ import pratique.clients.rego
 import pratique.clients.syft
 import pratique.clients.vault
 from pratique.clients.cloudformation import remember_models
+from pratique.clients.policy_files import shipped_modules
 from pratique.clients.tls import trusting
+from pratique.decisions.policy_sets import gates_of
 
 
 def _complete(model: type[BaseModel]) -> None:
@@ -44,4 +46,5 @@ ssl.create_default_context = functools.lru_cache(maxsize=8)(ssl.create_default_c
 
 trusting()
 remember_models()
+gates_of(shipped_modules())
 _complete(BaseModel)

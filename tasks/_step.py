@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable
@@ -39,14 +40,15 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
     """Make a task called `name` (a format of its parameters, such as `build {section.name}`) of an ordinary function."""
 
     def decorate(body: Callable[P, R]) -> Callable[P, Awaitable[R]]:
-        @functools.wraps(body)
-        async def run(*arguments: P.args, **named: P.kwargs) -> R:
-            guarded = functools.partial(_without_secrets, functools.partial(body, *arguments, **named))
-            return await in_thread(guarded)
+        # Prefect walks through all that a task is given, looking for results of other tasks: the whole of a release, each
+        # time. It is given the call instead, and the name that it shows.
+        async def run(step: str, call: Callable[[], R]) -> R:  # noqa: ARG001  # its name is made of `step`
+            return await in_thread(functools.partial(_without_secrets, call))
 
         made = task(
             name=body.__name__.replace("_", "-"),
-            task_run_name=name,
+            task_run_name="{step}",
+            description=body.__doc__,
             retries=len(retries.delays()),
             retry_delay_seconds=retries.delays(),
             retry_jitter_factor=JITTER,
@@ -54,7 +56,16 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
             persist_result=False,
             cache_policy=NO_CACHE,
         )(run)
-        return cast("Callable[P, Awaitable[R]]", made)
+        signature = inspect.signature(body)
+
+        @functools.wraps(body)
+        def begin(*arguments: P.args, **named: P.kwargs) -> Awaitable[R]:
+            given = signature.bind(*arguments, **named)
+            given.apply_defaults()
+            started = made(step=name.format(**given.arguments), call=functools.partial(body, *arguments, **named))
+            return cast("Awaitable[R]", started)
+
+        return begin
 
     return decorate
 

@@ -4,7 +4,7 @@ Two measurements, because neither alone says everything:
 
 * *By kind of test.* Each process of pytest counts, around each set-up, call and tear-down, the CPU of itself and of
   everything below it in the process tree, those that have ended and were waited for included.
-* *By process.* The process that leads the run looks at every process of the machine a few times a second and remembers the CPU
+* *By process.* The process that leads the run looks at every process of the machine twice a second and remembers the CPU
   of each that began after it. One that lived shorter than that is in no row but the last, which is what the machine's
   processors did in all (`/proc/stat`).
 
@@ -25,8 +25,11 @@ from pathlib import Path
 
 import pytest
 
-EVERY = 0.25
+EVERY = 0.5
 """Seconds between two looks at the machine's processes."""
+
+YOUNG = 4
+"""So many looks long what a process is called is asked anew: it may become another program."""
 
 TICKS = os.sysconf("SC_CLK_TCK")
 """Units of `/proc/<pid>/stat` in a second; see proc(5)."""
@@ -98,7 +101,8 @@ class Watch:
     def __init__(self) -> None:
         self._began = _ticks_since_boot()
         self._busy = _busy_seconds()
-        self._seen: dict[tuple[int, int], tuple[str, float]] = {}
+        self._seen: dict[tuple[int, int], tuple[str, float, int]] = {}
+        """By process: what it is called, its seconds, and how often it was looked at."""
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._look, name="costs", daemon=True)
 
@@ -112,7 +116,7 @@ class Watch:
     def by_process(self) -> Mapping[str, float]:
         """Seconds of CPU, most first; what is in no process that was seen comes last."""
         found: dict[str, float] = defaultdict(float)
-        for kind, cpu in self._seen.values():
+        for kind, cpu, _ in self._seen.values():
             found[kind] += cpu
         rest = _busy_seconds() - self._busy - sum(found.values())
         rows = dict(sorted(found.items(), key=lambda row: -row[1]))
@@ -123,15 +127,16 @@ class Watch:
             self._remember()
 
     def _remember(self) -> None:
-        commands: dict[int, str] = {}
         for process, stat in _processes():
             began = int(stat[19])
             if began < self._began and process != os.getpid():
                 continue
-            key = (process, began)
-            command = commands[process] = _command(process, stat)
-            kind = kind_of_process(command)
-            self._seen[key] = (kind, (int(stat[11]) + int(stat[12])) / TICKS)
+            seen = self._seen.get((process, began))
+            if seen is None or seen[2] < YOUNG:
+                kind, looks = kind_of_process(_command(process, stat)), seen[2] + 1 if seen else 1
+            else:
+                kind, _, looks = seen
+            self._seen[process, began] = (kind, (int(stat[11]) + int(stat[12])) / TICKS, looks)
 
 
 @dataclass(eq=False)
@@ -225,7 +230,7 @@ def tree_seconds(root: int) -> float:
 
 def _processes() -> Iterator[tuple[int, list[str]]]:
     """Each process, and the fields of its `stat` from the third on; see proc(5)."""
-    for name in os.listdir("/proc"):  # noqa: PTH208  # asked for a few times a second
+    for name in os.listdir("/proc"):  # noqa: PTH208  # asked for twice a second
         if name.isdigit():
             try:
                 with open(f"/proc/{name}/stat") as file:  # noqa: PTH123

@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psutil
@@ -72,7 +72,7 @@ def measure(stack: LocalStack, runs: int) -> dict[str, list[float]]:
         commit(ours, run)
         commit(theirs, run)
         script = timed(lambda: call([str(SCRIPT), str(theirs), "bench-script"], environment))
-        with peak_memory(stack) as memory:
+        with peak_memory(stack) as memory, used_cpu(stack) as cpu:
             wall = timed(lambda: deliver(ours))
         overhead, critical = orchestration(wall)
         nothing = timed(lambda: deliver(ours))
@@ -86,6 +86,8 @@ def measure(stack: LocalStack, runs: int) -> dict[str, list[float]]:
             ("critical path", critical),
             ("overhead share", overhead / wall),
             ("nothing to do", nothing),
+            *((f"CPU of {name}, seconds", seconds) for name, seconds in cpu.items()),
+            ("CPU of all of them, seconds", sum(cpu.values())),
             *((f"{name} MiB", size) for name, size in memory.items()),
         ):
             note(name, value)
@@ -104,8 +106,8 @@ def orchestration(wall: float) -> tuple[float, float]:
         # Promotions carry the tag of their delivery, the delivery itself does not. Runs come oldest first.
         found = prefect.runs_tagged("service:hello")
         *_, last = (run for run in found if not any(tag.startswith("delivery:") for tag in run.tags))
-        family: list[Run] = [last, *prefect.children(last.id), *prefect.runs_tagged(f"delivery:{last.id}")]
-        steps = prefect.tasks([run.id for run in family])
+        family = prefect.family(last.id, f"delivery:{last.id}")
+        steps = prefect.tasks([run.id for run in family], datetime.min.replace(tzinfo=UTC))
     work = sum((length(step) for step in steps if not step.name.startswith("promote to ")), timedelta()).total_seconds()
     return wall - work, work
 
@@ -144,6 +146,36 @@ def peak_memory(stack: LocalStack) -> Iterator[dict[str, float]]:
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def used_cpu(stack: LocalStack) -> Iterator[dict[str, float]]:
+    """Seconds of CPU of each process of the stack with those that it has waited for, and of the command; filled at the end.
+
+    The worker's warm server is called after what it is for: flow runs are its children.
+    """
+    found = {status.name: status.process_id for status in stack.status()}
+    names = {"warm": "flow runs", "prefect": "Prefect server", "dockerd": "engine", "aws": "AWS endpoint", "openbao": "OpenBao"}
+    watched = {names.get(name, name): psutil.Process(process) for name, process in found.items()}
+
+    def look() -> dict[str, float]:
+        used = {name: family_seconds(process) for name, process in watched.items()}
+        return {**used, "the command": sum(os.times()[2:4])}
+
+    before, cpu = look(), {}
+    yield cpu
+    cpu.update({name: seconds - before[name] for name, seconds in look().items()})
+
+
+def family_seconds(process: psutil.Process) -> float:
+    """Of the process, of what runs below it, and of what has ended there."""
+    total = 0.0
+    for member in (process, *process.children(recursive=True)):
+        try:
+            total += sum(member.cpu_times()[:4])
+        except psutil.NoSuchProcess:
+            continue
+    return total
 
 
 def commit(repository: Path, run: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from rich.markup import escape
@@ -17,6 +18,9 @@ FIRST_POLL, SLOWEST_POLL = 0.3, 1.2
 
 POLL_SHARE = 0.04
 """Of the time waited so far: so much later than its end, at the most, an end is seen."""
+
+LATEST = 0.25
+"""Seconds after a run has ended until its steps are looked at for the last time."""
 
 LATE = timedelta(seconds=5)
 """So much later than another one a step may be heard of that began before it."""
@@ -51,6 +55,10 @@ class Follower:
                         raise
                     final = False
                 if final:
+                    # What its last steps came to is recorded a moment after they have.
+                    time.sleep(LATEST)
+                    with suppress(Transient):
+                        self._look(progress)
                     return self._run
                 time.sleep(min(max(FIRST_POLL, POLL_SHARE * (time.monotonic() - began)), SLOWEST_POLL))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from pratique.decisions.policy_reading import Reading, problems_in, read_module
 from pratique.errors import Invalid, Refused
@@ -44,6 +45,12 @@ def gates_of(modules: Sequence[Module], *, tests: bool = False) -> tuple[Gate, .
 
     `Refused` where there are none, where a module belongs to no gate, and where one adds rules to a gate of somebody else.
     """
+    return _gates_of(tuple(modules), tests)
+
+
+@lru_cache(maxsize=16)
+def _gates_of(modules: tuple[Module, ...], tests: bool) -> tuple[Gate, ...]:  # noqa: FBT001  # what is remembered has positions
+    """Remembered, because every promotion asks twice, and most of the policies are those that ship."""
     readings, reasons = _readings(modules)
     owners: dict[str, Origin] = {}
     for reading in sorted(readings, key=lambda one: _RANK[one.module.origin]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import yaml
@@ -56,8 +57,12 @@ class Template(Value):
         return ("CAPABILITY_NAMED_IAM",) * named_iam + ("CAPABILITY_AUTO_EXPAND",) * expands
 
 
+@lru_cache(maxsize=64)
 def read_template(place: str, text: str) -> Template:
-    """The template in `text`; `Invalid`, naming `place`, where CloudFormation could make nothing of it."""
+    """The template in `text`; `Invalid`, naming `place`, where CloudFormation could make nothing of it.
+
+    Remembered, because a promotion asks for the same one several times; nobody changes what it holds.
+    """
     size = len(text.encode())
     if size > MOST_BYTES:
         remedy = "split it into several stacks, which keeps each plan small enough to review"

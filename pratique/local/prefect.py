@@ -53,6 +53,8 @@ class PrefectStack(Value):
             "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
             # Only the safety net: the server's events wake the worker.
             "PREFECT_WORKER_QUERY_SECONDS": "10",
+            # Written at least every five seconds; by default twenty at a time.
+            "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "200",
             "PREFECT_LOGGING_CONFIG_PATH": str(self.checkout / "deployments" / "logging.yml"),
             "PREFECT_LOGGING_LEVEL": "INFO",
             "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,24 @@ _REMEDY = "write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
 def connect(text_of_url: str) -> Engine:
-    """An engine whose connections are opened as they are needed."""
+    """An engine whose connections are opened as they are needed; whoever uses it disposes of them.
+
+    It is the same one for the same URL: it remembers what it has compiled, which takes longer than most questions.
+    """
+    return _connected(text_of_url, PATIENCE)
+
+
+@lru_cache(maxsize=16)
+def _connected(text_of_url: str, patience: float) -> Engine:
     try:
         url = make_url(text_of_url)
     except (ArgumentError, ValueError):
         raise Invalid("ledger.url", "not a database URL", _REMEDY) from None
     backend = url.get_backend_name()
     if backend == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, patience)
     if backend in ("postgresql", "postgres"):
-        return _postgresql(url.set(drivername="postgresql+psycopg"))
+        return _postgresql(url.set(drivername="postgresql+psycopg"), patience)
     raise Invalid("ledger.url", f"no ledger is kept in {backend}", _REMEDY)
 
 
@@ -42,14 +51,18 @@ def now(connection: Connection) -> datetime:
     return moment.astimezone(UTC)
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, patience: float) -> Engine:
     if not url.database or url.database == ":memory:" or url.query:
         raise Invalid("ledger.url", "a ledger in memory would be forgotten", "write sqlite:///FILE, without options")
-    try:
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Refused(f"the ledger's folder {Path(url.database).parent} cannot be made: {error.strerror}") from None
-    engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": PATIENCE}, hide_parameters=True)
+    folder = Path(url.database).parent
+    engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": patience}, hide_parameters=True)
+
+    @event.listens_for(engine, "do_connect")
+    def make_folder(*_: object) -> None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refused(f"the ledger's folder {folder} cannot be made: {error.strerror}") from None
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
@@ -68,8 +81,8 @@ def _sqlite(url: URL) -> Engine:
     return engine
 
 
-def _postgresql(url: URL) -> Engine:
-    limits = f"-c lock_timeout={PATIENCE}s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
-    arguments = {"connect_timeout": PATIENCE, "application_name": "pratique", "options": limits}
+def _postgresql(url: URL, patience: float) -> Engine:
+    limits = f"-c lock_timeout={patience}s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s"
+    arguments = {"connect_timeout": patience, "application_name": "pratique", "options": limits}
     with translated(url.render_as_string(hide_password=True)):
-        return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=PATIENCE, hide_parameters=True)
+        return create_engine(url, connect_args=arguments, pool_pre_ping=True, pool_timeout=patience, hide_parameters=True)

@@ -48,8 +48,8 @@ class Stream:
         yield self._heard()
 
     async def _heard(self) -> AsyncIterator[Any]:
-        while (name := await self.events.get()) is not None:
-            yield SimpleNamespace(event=f"prefect.flow-run.{name}")
+        while (state := await self.events.get()) is not None:
+            yield SimpleNamespace(event="prefect.flow-run.x", resource={"prefect.state-type": state} if state else {})
         raise ConnectionError("the server has gone")
 
 
@@ -80,13 +80,13 @@ def stream(monkeypatch: pytest.MonkeyPatch) -> Stream:
     return made
 
 
-@pytest.mark.parametrize("name", ["Scheduled", "Resuming", "AwaitingRetry", "Completed", "Refused", "Suspended"])
-async def test_what_leaves_it_something_to_do_is_polled_for_at_once(stream: Stream, name: str) -> None:
+@pytest.mark.parametrize("state", sorted(prefect_worker.SCHEDULED | prefect_worker.ENDED))
+async def test_what_leaves_it_something_to_do_is_polled_for_at_once(stream: Stream, state: str) -> None:
     worker = Worker()
     async with listening(worker, stream):
         worker.waiting = ["run"]
         before = worker.polls
-        stream.events.put_nowait(name)
+        stream.events.put_nowait(state)
         await until(worker, before + 1)
     assert worker.waiting == []
 
@@ -95,21 +95,20 @@ async def test_a_poll_that_came_before_the_run_was_stored_is_followed_by_another
     worker = Worker()
     async with listening(worker, stream):
         before = worker.polls
-        stream.events.put_nowait("Scheduled")
+        stream.events.put_nowait("SCHEDULED")
         await until(worker, before + 1)
         worker.waiting = ["run"]
         await until(worker, before + 2)
     assert worker.waiting == []
 
 
-async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: Stream) -> None:
     worker = Worker()
-    monkeypatch.setattr(prefect_worker, "POLLS_AFTER", (0.0,))
     async with listening(worker, stream):
         before = worker.polls
-        for name in sorted(prefect_worker.QUIET):
-            stream.events.put_nowait(name)
-        stream.events.put_nowait("Scheduled")
+        for state in ("", "PENDING", "RUNNING", "CANCELLING"):
+            stream.events.put_nowait(state)
+        stream.events.put_nowait("COMPLETED")
         await until(worker, before + 1)
         assert (worker.polls, stream.events.empty()) == (before + 1, True)
 
@@ -121,7 +120,10 @@ async def test_a_stream_that_ends_is_subscribed_to_again_and_a_poll_that_fails_e
         stream.subscribed.clear()
         stream.events.put_nowait(None)
         await stream.subscribed.wait()
+        while worker.faults:
+            await asyncio.sleep(0.001)
         worker.waiting = ["run"]
+        stream.events.put_nowait("SCHEDULED")
         while worker.waiting:
             await asyncio.sleep(0.001)
     assert len(stream.filters) == 2
