@@ -16,16 +16,14 @@ import jsonschema
 import prefect_redis.client
 import prefect_redis.messaging
 import pytest
-import typer.main
 import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 from prefect.server.events.schemas.automations import AutomationCreate
 from prefect.settings.models.root import Settings as PrefectServerSettings
 from pydantic_settings import BaseSettings
-from typer.core import TyperGroup
 
-from pratique.cli.main import app
+from pratique.cli.commands import COMMANDS, Commands
 from pratique.deploying import automations, pools_of
 from pratique.settings import load_settings
 
@@ -36,8 +34,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if str(service["image"]).startswith("pratique:")}
 WORKERS = {name: service for name, service in SERVICES.items() if name.startswith("worker-")}
 TABLE: list[dict[str, Any]] = yaml.safe_load((DEPLOYMENTS / "prefect.pools.yaml").read_text())["deployments"]
-GROUP = typer.main.get_command(app)
-assert isinstance(GROUP, TyperGroup)
+GROUP = Commands.of(COMMANDS)(name="pratique")
 
 
 def deployment_name(entry: dict[str, Any]) -> str:
@@ -115,8 +112,7 @@ def test_every_command_exists(name: str) -> None:
         assert all((ROOT / word).exists() for word in words)
         return
     if program == "pratique":
-        assert isinstance(GROUP, TyperGroup)
-        options = {option for parameter in GROUP.commands[words[0]].params for option in parameter.opts}
+        options = {option for parameter in GROUP.whole(words[0]).params for option in parameter.opts}
         assert {word for word in words if word.startswith("--")} <= options
         assert all((ROOT / word).exists() for word in words if word.startswith("deployments/"))
         return
