@@ -16,7 +16,6 @@ import logging
 from contextlib import suppress
 from typing import Any
 
-import httpx
 from prefect.cli import app
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
@@ -110,10 +109,14 @@ async def _poll(worker: BaseWorker[Any, Any, Any], woken: Wake) -> None:
 
 
 async def _polled(worker: BaseWorker[Any, Any, Any]) -> bool:
-    # The worker's own loop, which polls as well, is the one that counts failures.
-    with suppress(httpx.HTTPError):
-        return bool(await worker.get_and_submit_flow_runs())
-    return False
+    """Whether there was a run that the worker had not taken before; one that is resumed is listed while its process ends."""
+    taken = set(worker._submitting_flow_run_ids)  # noqa: SLF001  # it has no public name
+    try:
+        found = await worker.get_and_submit_flow_runs()
+    except Exception as fault:  # noqa: BLE001  # the worker's own loop, which polls as well, is the one that counts failures
+        _log.debug("a poll failed: %r", fault)
+        return False
+    return any(run.id not in taken for run in found)
 
 
 if __name__ == "__main__":

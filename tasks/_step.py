@@ -45,6 +45,8 @@ def step(name: str, retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable
         async def run(step: str, call: Callable[[], R]) -> R:  # noqa: ARG001  # its name is made of `step`
             return await in_thread(functools.partial(_without_secrets, call))
 
+        # By these Prefect tells one task from another.
+        run.__module__, run.__qualname__ = body.__module__, body.__qualname__
         made = task(
             name=body.__name__.replace("_", "-"),
             task_run_name="{step}",

@@ -141,7 +141,7 @@ def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(appro
     code, said = approvers.says("cy", "approve", waiting, "--reason", "read the plan")
     assert (code, "goes on" in said) == (0, True), said
     until(lambda: holds(stack, waiting), "it holds the release")
-    assert state_of(stack, run)["state"]["type"] == "COMPLETED"
+    until(lambda: state_of(stack, run)["state"]["type"] == "COMPLETED", "the run is over")
     (granted,) = grants(stack, waiting)
     assert granted.run_url.endswith(run)
     assert approvers_in(stack, granted) == {"bob", "cy"}

@@ -23,14 +23,16 @@ class Worker:
     def __init__(self) -> None:
         self.waiting: list[str] = []
         self.polls, self.faults = 0, 0
+        self._submitting_flow_run_ids: set[str] = set()
 
-    async def get_and_submit_flow_runs(self) -> list[str]:
+    async def get_and_submit_flow_runs(self) -> list[SimpleNamespace]:
         self.polls += 1
         if self.faults:
             self.faults -= 1
             raise httpx.ConnectError("away")
         found, self.waiting = self.waiting, []
-        return found
+        self._submitting_flow_run_ids.update(found)
+        return [SimpleNamespace(id=run) for run in found]
 
 
 class Stream:
@@ -100,6 +102,15 @@ async def test_a_poll_that_came_before_the_run_was_stored_is_followed_by_another
         worker.waiting = ["run"]
         await until(worker, before + 2)
     assert worker.waiting == []
+
+
+async def test_a_run_whose_old_process_has_not_ended_yet_is_polled_for_once_more(stream: Stream) -> None:
+    worker = Worker()
+    async with listening(worker, stream):
+        worker._submitting_flow_run_ids, worker.waiting = {"resumed"}, ["resumed"]
+        before = worker.polls
+        stream.events.put_nowait("SCHEDULED")
+        await until(worker, before + 2)
 
 
 async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: Stream) -> None:
