@@ -55,14 +55,13 @@ def _sqlite(url: URL, patience: float) -> Engine:
     if not url.database or url.database == ":memory:" or url.query:
         raise Invalid("ledger.url", "a ledger in memory would be forgotten", "write sqlite:///FILE, without options")
     folder = Path(url.database).parent
+    _make(folder)
     engine = create_engine(url.set(drivername="sqlite"), connect_args={"timeout": patience}, hide_parameters=True)
 
     @event.listens_for(engine, "do_connect")
-    def make_folder(*_: object) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Refused(f"the ledger's folder {folder} cannot be made: {error.strerror}") from None
+    def make_again(*_: object) -> None:
+        # The engine is remembered, and may outlive its folder.
+        _make(folder)
 
     @event.listens_for(engine, "connect")
     def set_up(connection: Any, _record: object) -> None:
@@ -79,6 +78,13 @@ def _sqlite(url: URL, patience: float) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Refused(f"the ledger's folder {folder} cannot be made: {error.strerror}") from None
 
 
 def _postgresql(url: URL, patience: float) -> Engine:
