@@ -116,7 +116,7 @@ class Watch:
     def by_process(self) -> Mapping[str, float]:
         """Seconds of CPU, most first; what is in no process that was seen comes last."""
         found: dict[str, float] = defaultdict(float)
-        for kind, cpu, _ in self._seen.values():
+        for kind, cpu, _ in tuple(self._seen.values()):
             found[kind] += cpu
         rest = _busy_seconds() - self._busy - sum(found.values())
         rows = dict(sorted(found.items(), key=lambda row: -row[1]))

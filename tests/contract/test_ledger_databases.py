@@ -23,7 +23,7 @@ from sqlalchemy import Engine, Select, insert, text
 from sqlalchemy.dialects import postgresql as postgresql_dialect
 
 from pratique.clients.ledger import locking, open_ledger, records, ruled
-from pratique.clients.ledger.engine import connect
+from pratique.clients.ledger.engine import PATIENCE, _connected
 from pratique.clients.ledger.tables import METADATA, promotions, rulings
 from pratique.errors import FenceLost, Refused, Transient
 from pratique.settings import LedgerSettings
@@ -52,7 +52,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @contextmanager
 def engine_of(url: str) -> Iterator[Engine]:
-    engine = connect(url)
+    # One of its own: the ledger's connections know the database as it was when they were opened.
+    engine = _connected.__wrapped__(url, PATIENCE)
     try:
         yield engine
     finally:
