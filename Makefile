@@ -12,7 +12,7 @@ export UV_SYSTEM_CERTS := true
 unexport PYTHONDONTWRITEBYTECODE
 # Each worker has services of its own; two of them share two cores well.
 WORKERS ?= 2
-PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+PYTEST = $(BIN)/pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 # Where the time goes is written there after a run of everything.
 COSTS := .costs.md
 # What Go builds for the tests: once for each version, outside this clone. See tests/peers.py.

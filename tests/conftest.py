@@ -16,6 +16,18 @@ def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("services")
 
 
+ORDER = ("e2e", "faults", "contract", "unit", "interop")
+"""What takes long begins first, so that nobody waits for it in the end; the real cosign last, because Go may still build it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    def place(item: pytest.Item) -> int:
+        kind = item.path.relative_to(Path(__file__).parent).parts[0]
+        return ORDER.index(kind) if kind in ORDER else len(ORDER)
+
+    items.sort(key=place)
+
+
 def pytest_make_parametrize_id(val: object) -> str | None:
     """The beginning of a long value names its test as well as all of it would."""
     longest = 60
