@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import ssl
+from types import SimpleNamespace
 
 # What Prefect's engine imports while a run goes on.
 import anyio._backends._asyncio
@@ -20,6 +21,7 @@ import prefect.concurrency.services
 import prefect.task_engine
 import prefect.utilities.visualization
 import psutil
+from prefect.client import orchestration
 from pydantic import BaseModel
 
 import pratique.clients.rego
@@ -41,8 +43,19 @@ def _complete(model: type[BaseModel]) -> None:
 
 __all__ = ["anyio", "fastapi", "pratique", "prefect", "psutil"]
 
-# Prefect makes a context for each client that it opens, some ten in a run, and reads every certificate for it.
-ssl.create_default_context = functools.lru_cache(maxsize=8)(ssl.create_default_context)  # type: ignore[assignment]
+_remembered = functools.lru_cache(maxsize=8)(ssl.create_default_context)
+
+
+def _context(**named: str) -> ssl.SSLContext:
+    """For Prefect's clients, some ten in a run: the certificates of a file are read once.
+
+    One that is asked for without a file is a new one each time: Prefect turns verification off in it, where it is told so.
+    """
+    return _remembered(**named) if named else ssl.create_default_context()
+
+
+# Prefect's own name for the module, and nobody else's.
+vars(orchestration)["ssl"] = SimpleNamespace(**{**vars(ssl), "create_default_context": _context})
 
 trusting()
 remember_models()

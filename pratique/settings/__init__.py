@@ -155,7 +155,7 @@ def settings_file() -> Path:
 def load_settings() -> Settings:
     """The settings as they are now, or one error that names every problem at once."""
     file = settings_file()
-    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].startswith("PRATIQUE_")))
+    variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].upper().startswith("PRATIQUE_")))
     return _settings(variables, file.read_bytes() if file.is_file() else None, Path.cwd())
 
 

@@ -111,6 +111,7 @@ async def test_a_run_whose_old_process_has_not_ended_yet_is_polled_for_once_more
         before = worker.polls
         stream.events.put_nowait("SCHEDULED")
         await until(worker, before + 2)
+        assert worker.polls == before + 2
 
 
 async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: Stream) -> None:
