@@ -109,7 +109,8 @@ def _build_front(client: DockerClient, tag: str, wanted: str, why: str) -> None:
             tar.add(file, f"root{file}")
     context.seek(0)
     with translated(f"build {tag}"):
-        client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True)
+        # Its steps are not shared: whoever removes another front image would take them away in between.
+        client.images.build(fileobj=context, custom_context=True, tag=tag, rm=True, forcerm=True, nocache=True)
 
 
 def _libraries(program: str) -> tuple[str, ...]:

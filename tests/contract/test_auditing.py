@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from pratique.clients.ledger.engine import connect
+from pratique.clients.ledger.engine import connected
 from pratique.clients.ledger.tables import promotions
 from pratique.errors import Refused
 from pratique.pipeline import auditing
@@ -131,10 +131,12 @@ def test_a_place_that_nobody_knows_is_refused_and_the_known_ones_are_named(facto
 
 def change(factory: Factory, promotion: Promotion, **columns: object) -> None:
     """As somebody who may write to the database does."""
-    engine = connect(factory.settings.ledger.url)
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+    with (
+        connected(factory.settings.ledger.url) as engine,
+        engine.connect().execution_options(writes=True) as connection,
+        connection.begin(),
+    ):
         connection.execute(update(promotions).where(promotions.c.id == promotion.id).values(**columns))
-    engine.dispose()
 
 
 @pytest.mark.parametrize(

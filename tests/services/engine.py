@@ -136,6 +136,7 @@ def workload_image(engine: str, registry_address: str) -> ImageReference:
             custom_context=True,
             tag=f"{registry_address}/{repository}:1",
             rm=True,
+            nocache=True,  # its steps would go with another session's image
             labels={"org.opencontainers.image.source": SOURCE},
         )
         digests = [

@@ -53,7 +53,9 @@ _REMEDIES = (
 _PASSING = re.compile(
     r"connection refused|connection reset|i/o timeout|timeout exceeded|deadline exceeded|tls handshake|unexpected EOF|: EOF|"
     r"temporary failure|no such host|server misbehaving|too ?many ?requests|service unavailable|bad gateway|"
-    r"internal server error|cannot connect to the docker daemon|removal of container .* is already in progress",
+    r"internal server error|cannot connect to the docker daemon|removal of container .* is already in progress|"
+    # Of a build whose cached step was removed with somebody else's image between looking it up and standing on it.
+    r"unable to find image .?sha256:",
     re.IGNORECASE,
 )
 

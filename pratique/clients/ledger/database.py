@@ -8,7 +8,7 @@ from typing import Self
 
 from sqlalchemy import Connection, Engine
 
-from pratique.clients.ledger.engine import connect
+from pratique.clients.ledger.engine import connected
 from pratique.clients.ledger.errors import translated
 from pratique.clients.ledger.schema import bring_up_to_date
 from pratique.settings import LedgerSettings
@@ -25,14 +25,11 @@ class Database:
     @contextmanager
     def opened(cls, settings: LedgerSettings) -> Iterator[Self]:
         """It, its schema brought up to date; may be used by several threads at once."""
-        engine = connect(settings.url)
-        place = engine.url.render_as_string(hide_password=True)
-        try:
+        with connected(settings.url) as engine:
+            place = engine.url.render_as_string(hide_password=True)
             with translated(place):
                 bring_up_to_date(engine, place)
             yield cls(engine, place)
-        finally:
-            engine.dispose()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
@@ -19,12 +23,28 @@ PATIENCE = 10
 _REMEDY = "write sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
-def connect(text_of_url: str) -> Engine:
-    """An engine whose connections are opened as they are needed; whoever uses it disposes of them.
+_users: Counter[Engine] = Counter()
+_counting = Lock()
+
+
+@contextmanager
+def connected(text_of_url: str) -> Iterator[Engine]:
+    """An engine whose connections are opened as they are needed, and closed once nobody uses it any more.
 
     It is the same one for the same URL: it remembers what it has compiled, which takes longer than most questions.
     """
-    return _connected(text_of_url, PATIENCE)
+    engine = _connected(text_of_url, PATIENCE)
+    with _counting:
+        _users[engine] += 1
+    try:
+        yield engine
+    finally:
+        with _counting:
+            _users[engine] -= 1
+            # Not earlier: a connection that another thread has in use would be dropped instead of closed.
+            if not _users[engine]:
+                del _users[engine]
+                engine.dispose()
 
 
 @lru_cache(maxsize=16)

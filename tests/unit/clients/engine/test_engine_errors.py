@@ -36,6 +36,7 @@ SAID = (
     (500, "toomanyrequests: You have reached your pull rate limit.", Transient),
     (None, "received unexpected HTTP status: 503 Service Unavailable", Transient),
     (500, "context deadline exceeded", Transient),
+    (None, f'unable to find image "sha256:{"0" * 64}"', Transient),
     (500, "the engine is confused", Transient),
     (429, "", Transient),
 )

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import exc
 
 from pratique.clients.ledger import open_ledger, schema
-from pratique.clients.ledger.engine import connect
+from pratique.clients.ledger.engine import connected
 from pratique.clients.ledger.errors import translated
 from pratique.errors import Invalid, Refused, Transient
 from pratique.settings import LedgerSettings
@@ -28,17 +28,26 @@ from pratique.settings import LedgerSettings
     ],
 )
 def test_what_is_no_database_is_invalid(url: str, said: str) -> None:
-    with pytest.raises(Invalid, match=said) as refusal:
-        connect(url)
+    with pytest.raises(Invalid, match=said) as refusal, connected(url):
+        pass
     assert "hunter2" not in str(refusal.value)
     assert refusal.value.place == "ledger.url"
 
 
 @pytest.mark.parametrize("scheme", ["postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_postgresql_is_always_spoken_to_by_the_same_driver(scheme: str) -> None:
-    engine = connect(f"{scheme}://user@host/ledger")
-    assert engine.url.drivername == "postgresql+psycopg"
-    engine.dispose()
+    with connected(f"{scheme}://user@host/ledger") as engine:
+        assert engine.url.drivername == "postgresql+psycopg"
+
+
+def test_who_leaves_first_closes_nobody_elses_connections(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    with connected(url) as engine:
+        with connected(url) as same:
+            assert same is engine
+            same.connect().close()
+        assert engine.pool.checkedin() == 1  # type: ignore[attr-defined]  # every pool with a queue has it
+    assert engine.pool.checkedin() == 0  # type: ignore[attr-defined]
 
 
 def test_the_folder_of_a_new_ledger_is_made(tmp_path: Path) -> None:
@@ -51,8 +60,8 @@ def test_the_folder_of_a_new_ledger_is_made(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(Refused, match="cannot be made"):
-        connect(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}")
+    with pytest.raises(Refused, match="cannot be made"), connected(f"sqlite:///{tmp_path / 'file' / 'ledger.db'}"):
+        pass
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path) -> None:
