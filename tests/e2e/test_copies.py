@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import docker
 import pytest
@@ -13,6 +13,9 @@ from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
 from pratique.values.relocation import relocated
 from tests.services.stack import RunningStack, Service
+
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -52,7 +55,7 @@ class Copied:
 
 
 @pytest.fixture(scope="module")
-def copied(stack: RunningStack) -> Iterator[Copied]:
+def copied(stack: RunningStack, here: FlowsHere) -> Iterator[Copied]:
     service = Service(stack, "copied")
     earlier = service.commit("Before prod had anything of its own")
     service.delivered()

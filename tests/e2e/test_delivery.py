@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.services.stack import RunningStack, Service
+from tests.services.stack import RunningStack, Service, running_here
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -61,6 +62,24 @@ def test_the_progress_names_each_step_and_the_end_says_what_is_where(delivered: 
         for step in (f"decide for {environment}", f"deploy to {environment}", f"check {environment}", f"grant {environment}"):
             assert f"{delivered.service.name} → {environment}  {step}" in delivered.output
     assert delivered.output.count("http://127.0.0.1:") >= len(ENVIRONMENTS)
+
+
+def test_without_prefect_the_same_steps_are_made_and_the_same_is_said(delivered: Delivered, stack: RunningStack) -> None:
+    """What stands in for Prefect elsewhere (`tests/fakes/flows_here.py`), held to what it stands for."""
+    service = Service(stack, "hello-here")
+    service.commit("Deliver me")
+    with running_here():
+        done = service.deliver()
+    assert done.returncode == 0, done.stderr
+    assert said(done.stdout, service) == said(delivered.output, delivered.service)
+
+
+def said(output: str, service: Service) -> list[str]:
+    """What a delivery says, without what differs each time, in an order that does not depend on who is looked at first."""
+    found = output.replace(service.name, "NAME").replace(str(service.repository.parent), "FOLDER")
+    for what in (r"[0-9a-f]{12}\b", r"\b\d+\.\d+( s)?", r"http://\S+", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"):
+        found = re.sub(what, "…", found)
+    return sorted(" ".join(line.split()) for line in found.splitlines())
 
 
 def test_environments_were_granted_upstream_first(delivered: Delivered) -> None:

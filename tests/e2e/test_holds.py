@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pratique.clients.sigstore.key_file import make_key_file
 from tests.services.stack import RunningStack, Service
+
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -18,7 +21,7 @@ NEVER = "  - name: never\n    command: {run: [/bin/busybox, test, -e, /nowhere]}
 
 
 @pytest.fixture(scope="module")
-def keys(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def keys(stack: RunningStack, here: FlowsHere, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder with the keys of Ada and Bob, who may make exceptions in dev."""
     folder = tmp_path_factory.mktemp("people")
     pems = {name: make_key_file(folder / f"{name}.pem", "") for name in ("ada", "bob")}

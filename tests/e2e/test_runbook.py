@@ -6,11 +6,15 @@ import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pratique.cli.exit_codes import ExitCode
 from tests.services.stack import RunningStack, Service
+
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
 
 pytestmark = pytest.mark.xdist_group("stack")
 
@@ -25,7 +29,7 @@ def ledger_of(stack: RunningStack) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def test_a_ledger_that_went_back_in_time_is_refused_until_its_fence_is_raised(stack: RunningStack) -> None:
+def test_a_ledger_that_went_back_in_time_is_refused_until_its_fence_is_raised(stack: RunningStack, here: FlowsHere) -> None:
     service = Service(stack, "hello-restored")
     stack.read("releases")  # whoever asks first makes the tables
     with ledger_of(stack) as ledger:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -24,13 +24,16 @@ from pratique.values.scan import SCAN_PREDICATE
 from tests.fakes.programs import program
 from tests.services.stack import RunningStack, Service
 
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
+
 pytestmark = pytest.mark.xdist_group("stack")
 
 REPORT = json.loads((Path(__file__).parents[1] / "cases" / "scan_reports.json").read_text())["grype"]
 
 
 @pytest.fixture(scope="module")
-def scanned(stack: RunningStack) -> Iterator[Service]:
+def scanned(stack: RunningStack, here: FlowsHere) -> Iterator[Service]:
     """A service delivered where the operator's settings name a scanner, which answers as grype does."""
     service = Service(stack, "hello-scanned")
     folder = stack.folder / "scanner"

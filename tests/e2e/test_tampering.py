@@ -9,7 +9,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from docker import DockerClient
@@ -31,6 +31,9 @@ from tests.services._private_sigstore.deployment import KEYS, PrivateSigstore
 from tests.services.openbao import write
 from tests.services.stack import RunningStack, Service
 
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
+
 pytestmark = pytest.mark.xdist_group("stack")
 
 STRANGER = "stranger@factory.test"
@@ -40,7 +43,7 @@ IN_DEV = ("attacked", "--in", "dev", "--reason", "errors since then")
 
 
 @pytest.fixture(scope="module")
-def attacked(stack: RunningStack, private_sigstore: PrivateSigstore) -> Iterator[Attacked]:
+def attacked(stack: RunningStack, here: FlowsHere, private_sigstore: PrivateSigstore) -> Iterator[Attacked]:
     service = Service(stack, "attacked")
     service.delivered("--through", "dev")
     # The same keys under another issuer's name: what differs is the name alone.

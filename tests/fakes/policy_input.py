@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 from typing import Any
 
 from pratique.clients.rego import child
@@ -75,8 +76,16 @@ def _named(value: Any) -> Any:
             return value
 
 
+@lru_cache(maxsize=64)
+def _kept(modules: tuple[tuple[str, str], ...], query: str) -> Any:
+    return child.compile_query([list(module) for module in modules], query)
+
+
 def _at_once(questions: Any, told: object, _: Limits) -> list[dict[str, Any]]:
-    return child.answers_to([Question.model_dump(question) for question in questions], told)
+    def compiled(modules: list[list[str]], query: str) -> Any:
+        return _kept(tuple((path, text) for path, text in modules), query)
+
+    return child.answers_to([Question.model_dump(question) for question in questions], told, compiled)
 
 
 IN_PROCESS = RegoPolicies(ask=_at_once)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Self
 
 import httpx
@@ -13,7 +15,7 @@ import pytest
 from pratique.clients.engine.place import FRONT_ROLE
 from tests.faults.place import REFUSED, Dev
 from tests.faults.watching import Command
-from tests.services.stack import RunningStack, Service
+from tests.services.stack import RunningStack, Service, running_here
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -54,14 +56,16 @@ class Visitor:
                 self.seen[repr(error)] += 1
 
 
+@pytest.mark.parametrize("way", [nullcontext, running_here], ids=["by Prefect", "here"])
 def test_a_failed_check_brings_the_environment_back_and_the_next_good_commit_goes_through(
-    stack: RunningStack, service: Service, dev: Dev
+    stack: RunningStack, service: Service, dev: Dev, way: Callable[[], AbstractContextManager[object]]
 ) -> None:
     before = dev.history()[0]
     service.edit("pratique.yaml", "checks:\n", f"checks:\n{NEVER}")
     service.edit("infrastructure/messages/template.yaml", "Default: 3600", "Default: 7200")
     bad = service.commit("A check that never passes")
-    done = service.deliver("--through", "dev")
+    with way():
+        done = service.deliver("--through", "dev")
 
     assert done.returncode == REFUSED, done.stdout + done.stderr
     said = " ".join(done.stderr.split())
@@ -80,6 +84,7 @@ def test_a_failed_check_brings_the_environment_back_and_the_next_good_commit_goe
     assert stack.held(service.name)["dev"]["commit"] == before.commit[:12]
 
     service.edit("pratique.yaml", NEVER, "")
+    service.edit("infrastructure/messages/template.yaml", "Default: 7200", "Default: 3600")
     service.lift("dev")
     good = service.commit("Without it")
     service.delivered("--through", "dev")
@@ -91,7 +96,8 @@ def test_a_first_release_whose_check_fails_is_withdrawn(stack: RunningStack) -> 
     dev = Dev(service)
     service.edit("pratique.yaml", "checks:\n", f"checks:\n{NEVER}")
     service.commit("A check that never passes")
-    done = service.deliver("--through", "dev")
+    with running_here():
+        done = service.deliver("--through", "dev")
 
     assert done.returncode == REFUSED, done.stdout + done.stderr
     assert "dev held no release before, so the workload was withdrawn" in " ".join(done.stderr.split())
@@ -106,7 +112,7 @@ def test_a_container_that_never_becomes_healthy_costs_nobody_a_request(stack: Ru
     service.edit("serve", "echo ok > /tmp/www/healthz", "echo ok > /tmp/www/elsewhere")
     service.edit("pratique.yaml", "  drain: 4m\n", "  drain: 4m\n  ready_within: 5s\n")
     bad = service.commit("Never healthy")
-    with Visitor(dev.address) as visitor:
+    with Visitor(dev.address) as visitor, running_here():
         done = service.deliver("--through", "dev")
 
     assert done.returncode == REFUSED, done.stdout + done.stderr

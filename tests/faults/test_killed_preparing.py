@@ -11,7 +11,7 @@ from pratique.values.release import image_repository, release_repository
 from tests.faults.conftest import Wires
 from tests.faults.place import TRANSIENT, Dev
 from tests.faults.watching import Command, Gate, process_of
-from tests.services.stack import RunningStack, Service
+from tests.services.stack import RunningStack, Service, running_here
 
 pytestmark = pytest.mark.xdist_group("faults")
 
@@ -93,7 +93,8 @@ def test_what_was_made_after_a_kill_is_what_is_made_without_one(stack: RunningSt
     ):
         assert httpx.delete(f"{registry}/{repository}/manifests/{digest}").status_code == 202
 
-    done = service.deliver("--through", "dev")
+    with running_here():
+        done = service.deliver("--through", "dev")
     assert done.returncode == 0, done.stderr
     assert "build hello" in done.stdout
     assert dev.history()[0].release == held.release

@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 import pytest
 
 from tests.faults.conftest import Wires
-from tests.faults.place import TRANSIENT, Dev
+from tests.faults.place import DONE, TRANSIENT, Dev
 from tests.faults.watching import Command, Gate, eventually, process_of
 from tests.services.stack import RunningStack, Service
 
@@ -129,7 +129,8 @@ def test_the_same_delivery_again_ends_as_if_nobody_had_been_killed(
         assert dev.serves() in (held.before, held.commit)
     wires.heal()
 
-    service.delivered("--through", "dev")
+    again = service.deliver("--through", "dev")
+    assert again.returncode == DONE, again.stdout + again.stderr
     dev.require_settled(held.commit)
     granted, abandoned = dev.history()[:2]
     assert abandoned.state == "abandoned"

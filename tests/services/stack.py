@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -25,6 +25,9 @@ from pratique.local.example import commit_example
 from pratique.local.stack import LocalStack
 from pratique.settings import Settings, load_settings
 from tests.typing_in import typed
+
+if TYPE_CHECKING:
+    from tests.fakes.flows_here import FlowsHere
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "examples" / "hello"
@@ -130,8 +133,9 @@ class Service:
         return self.stack.pratique("deliver", str(self.repository), *arguments, **more)
 
     def delivered(self, *arguments: str) -> None:
-        """Deliver, which must succeed."""
-        done = self.deliver(*arguments)
+        """Deliver, which must succeed, without Prefect: for what a test begins or goes on with."""
+        with running_here():
+            done = self.deliver(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def lift(self, environment: str) -> None:
@@ -153,6 +157,22 @@ class Service:
             ["git", *identity, *arguments], cwd=self.repository, capture_output=True, text=True, check=True, timeout=60
         )
         return done.stdout.strip()
+
+
+@contextmanager
+def running_here() -> Iterator[FlowsHere]:
+    """Within it what this process starts at Prefect runs in it, as soon as it is started: see `tests/fakes/flows_here.py`."""
+    from tests.fakes.flows_here import flows_here  # noqa: PLC0415  # Prefect and the flows take two seconds
+
+    with flows_here() as here:
+        yield here
+
+
+@pytest.fixture(scope="module")
+def here(stack: RunningStack) -> Iterator[FlowsHere]:  # which has to be up
+    """For a module about what flows do: all that its tests start at Prefect runs in this process."""
+    with running_here() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")
