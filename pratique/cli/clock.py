@@ -26,18 +26,18 @@ def advance(
     as_json: Json = False,
 ) -> None:
     """Promote whatever may go on by the clock; say of everything else why it waits."""
-    from pratique.cli.follow import Follower
+    from pratique.cli.follow import followed
 
     if not dry_run:
         console.hush(as_json)
         parameters = {"service": service, "environment": environment, "dry_run": False}
         with clients().prefect() as prefect:
             run, page = start_run(prefect, "advance/pratique", parameters)
-            run = Follower(prefect, run).until_it_rests()
+            run = followed(prefect, run, page)
             if run.state_name != "Completed":
                 tell_run(run, page, as_json=as_json)
             started = patiently(lambda: prefect.runs_tagged(f"clock:{run.id}"))
-            ended = [Follower(prefect, one).until_it_rests() for one in started]
+            ended = [followed(prefect, one, prefect.page(one)) for one in started]
         codes = [STATE_CODES.get(one.state_name or "", ExitCode.BUG) for one in ended]
     else:
         codes = []
@@ -58,13 +58,13 @@ def reverify(
     as_json: Json = False,
 ) -> None:
     """Verify again what every environment holds, by today's policies and keys; revoke what would not be let in today."""
-    from pratique.cli.follow import Follower
+    from pratique.cli.follow import followed
 
     console.hush(as_json)
     parameters = {"service": service, "environment": environment, "dry_run": dry_run}
     with clients().prefect() as prefect:
         run, page = start_run(prefect, "reverify/pratique", parameters)
-        run = Follower(prefect, run).until_it_rests()
+        run = followed(prefect, run, page)
     tell_run(run, page, as_json=as_json)
 
 

@@ -74,13 +74,13 @@ def rollback(
 
 
 def _run(deployment: str, parameters: Mapping[str, object], *, no_wait: bool, as_json: bool) -> None:
-    from pratique.cli.follow import Follower
+    from pratique.cli.follow import followed
 
     console.hush(as_json)
     with clients().prefect() as prefect:
         run, page = start_run(prefect, deployment, parameters)
         if not no_wait:
-            run = Follower(prefect, run).until_it_rests()
+            run = followed(prefect, run, page)
     tell_run(run, page, as_json=as_json, waited=not no_wait)
 
 

@@ -8,7 +8,7 @@ from pratique.errors import Invalid, Refused, Transient, Waiting
 
 
 class ExitCode(IntEnum):
-    """0 done, 1 a bug, 2 the input is wrong, 3 refused, 4 waiting, 5 a transient failure that lasted."""
+    """0 done, 1 a bug, 2 the input is wrong, 3 refused, 4 waiting, 5 a transient failure that lasted, 130 interrupted."""
 
     DONE = 0
     BUG = 1
@@ -16,6 +16,8 @@ class ExitCode(IntEnum):
     REFUSED = 3
     WAITING = 4
     TRANSIENT = 5
+    INTERRUPTED = 130
+    """By Ctrl-C, as shells say it: 128 and the number of SIGINT. What was started goes on."""
 
 
 def code_of(failure: Exception) -> ExitCode:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+import typer
 from rich.markup import escape
 from rich.progress import Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from pratique.cli.output import console
+from pratique.cli.exit_codes import ExitCode
+from pratique.cli.output import complaints, console
+from pratique.cli.patience import patiently
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Transient
 
@@ -27,6 +31,35 @@ LATE = timedelta(seconds=5)
 
 PATIENCE = 60.0
 """Seconds for which a server that does not answer is asked again; the run itself goes on without us."""
+
+
+def followed(prefect: Prefect, run: Run, page: str) -> Run:
+    """The run at its rest; whoever interrupts the command is told that the run goes on, and may cancel it as well.
+
+    Leaves with `ExitCode.INTERRUPTED` where it is left alone.
+    """
+    try:
+        return Follower(prefect, run).until_it_rests()
+    except KeyboardInterrupt:
+        complaints.print(f"This command ends, the run goes on: {page}", markup=False)
+        if not _is_to_be_cancelled():
+            raise typer.Exit(ExitCode.INTERRUPTED) from None
+    patiently(lambda: prefect.cancel(run.id))
+    complaints.print("Cancelling it; what it has changed is undone first.", markup=False)
+    try:
+        return Follower(prefect, run).until_it_rests()
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitCode.INTERRUPTED) from None
+
+
+def _is_to_be_cancelled() -> bool:
+    """What a person says who can be asked; no, where nobody is there."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return typer.confirm("Cancel it?", default=False, err=True)
+    except (typer.Abort, KeyboardInterrupt):
+        return False
 
 
 class Follower:

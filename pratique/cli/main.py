@@ -35,7 +35,7 @@ def _version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
 def _main(
     *, version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False
 ) -> None:
-    """Exit codes: 0 done, 1 a bug, 2 usage, 3 refused, 4 waiting, 5 a transient failure that lasted."""
+    """Exit codes: 0 done, 1 a bug, 2 usage, 3 refused, 4 waiting, 5 a transient failure that lasted, 130 interrupted."""
 
 
 def run() -> None:

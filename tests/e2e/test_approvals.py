@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,8 +78,18 @@ def approvers(stack: RunningStack, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture
 def waiting(approvers: Approvers, service: Service) -> Service:
-    """A service whose newest commit waits for approval."""
-    done = service.deliver("--through", PLACE)
+    """A service whose only release waits for approval."""
+    return _asked_for(service)
+
+
+@pytest.fixture(scope="module")
+def left_waiting(approvers: Approvers) -> Service:
+    """One for all tests that leave it waiting."""
+    return _asked_for(Service(approvers.stack, f"hello-{uuid.uuid4().hex[:8]}"))
+
+
+def _asked_for(service: Service) -> Service:
+    done = service.stack.pratique("promote", service.name, "--to", PLACE, "--release", service.prepared())
     assert done.returncode == 4, done.stdout + done.stderr
     assert "0 of 2" in done.stdout + done.stderr
     return service
@@ -123,8 +134,11 @@ def approvers_in(stack: RunningStack, granted: Promotion) -> set[str]:
     return {approval.by for signed in chain.history if signed.bundle == granted.evidence for approval in signed.grant.approvals}
 
 
-def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(approvers: Approvers, waiting: Service) -> None:
-    stack = approvers.stack
+def test_a_promotion_waits_without_a_process_until_two_who_may_have_signed(approvers: Approvers, service: Service) -> None:
+    stack, waiting = approvers.stack, service
+    done = service.deliver("--through", PLACE)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "0 of 2" in done.stdout + done.stderr
     run = run_of(stack, waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     assert holds(stack, waiting) == ""
@@ -232,12 +246,12 @@ def test_a_click_counts_only_where_the_gates_take_clicks_and_is_recorded_as_one(
     assert all(row["by"] == "bob (a click)" for row in clicks)
 
 
-def test_whoever_is_nobody_of_the_settings_signs_nothing(approvers: Approvers, waiting: Service) -> None:
-    make_key_file(approvers.keys / f"{waiting.name}.pem", "")
-    before = approvers.stack.read("rulings", waiting.name)
-    code, said = approvers.says(waiting.name, "approve", waiting)
+def test_whoever_is_nobody_of_the_settings_signs_nothing(approvers: Approvers, left_waiting: Service) -> None:
+    make_key_file(approvers.keys / f"{left_waiting.name}.pem", "")
+    before = approvers.stack.read("rulings", left_waiting.name)
+    code, said = approvers.says(left_waiting.name, "approve", left_waiting)
     assert (code, "no person of the settings" in said) == (3, True), said
-    assert approvers.stack.read("rulings", waiting.name) == before
+    assert approvers.stack.read("rulings", left_waiting.name) == before
 
 
 def test_a_promotion_that_is_cancelled_while_it_waits_is_over(approvers: Approvers, waiting: Service) -> None:
@@ -252,9 +266,9 @@ def test_a_promotion_that_is_cancelled_while_it_waits_is_over(approvers: Approve
     assert row["state"] == "cancelled"
 
 
-def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, waiting: Service) -> None:
+def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, left_waiting: Service) -> None:
     stack = approvers.stack
-    run = run_of(stack, waiting)
+    run = run_of(stack, left_waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     api = stack.settings().prefect.api_url
 
@@ -271,9 +285,9 @@ def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, waiting: 
     assert "pratique approve" in kept["description"]
 
 
-def test_an_answer_that_nobody_gave_lets_nothing_go_on(approvers: Approvers, waiting: Service) -> None:
+def test_an_answer_that_nobody_gave_lets_nothing_go_on(approvers: Approvers, left_waiting: Service) -> None:
     stack = approvers.stack
-    run = run_of(stack, waiting)
+    run = run_of(stack, left_waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     before = state_of(stack, run)["state"]["timestamp"]
     # Whoever may speak to Prefect may force a run: it decides anew, finds nobody's approval, and is suspended again.
@@ -284,4 +298,4 @@ def test_an_answer_that_nobody_gave_lets_nothing_go_on(approvers: Approvers, wai
         lambda: (now := state_of(stack, run)["state"])["name"] == "Suspended" and now["timestamp"] != before,
         "it is suspended again",
     )
-    assert holds(stack, waiting) == ""
+    assert holds(stack, left_waiting) == ""

@@ -47,6 +47,8 @@ class FlowsHere:
         self.steps: list[Run] = []
         self.artifacts: list[tuple[str, object]] = []
         """Key and content of each, in the order in which they were made."""
+        self.given: dict[str, Any] = {}
+        """What the flow of each run gave, by its id."""
         self._parents: dict[str, str] = {}
         self._keys: dict[tuple[str, str], str] = {}
 
@@ -145,7 +147,7 @@ class FlowsHere:
                 "end_time": datetime.now(UTC),
             }
         )
-        self.runs[run.id] = ended
+        self.runs[run.id], self.given[run.id] = ended, found
         return ended, found
 
 

@@ -138,6 +138,13 @@ class Service:
             done = self.deliver(*arguments)
         assert done.returncode == 0, done.stdout + done.stderr
 
+    def prepared(self) -> str:
+        """The digest of the newest commit's release, which is promoted nowhere yet."""
+        with running_here() as here:
+            run = here.start("prepare/here", {"repository": str(self.repository)})
+        assert run.state_name == "Completed", run.message
+        return here.given[run.id].digest
+
     def lift(self, environment: str) -> None:
         """Lift the hold of an environment, as the person who runs the stack."""
         done = self.stack.pratique("lift", self.name, "--in", environment, "--reason", "mended")
