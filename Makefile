@@ -8,6 +8,8 @@ SYNC := $(UV) sync --quiet --frozen $(if $(wildcard /etc/ssl/certs/ca-certificat
 BIN := .venv/bin
 # As pip does: where a company's proxy speaks TLS with a certificate of its own, the system knows it and uv's own list does not.
 export UV_SYSTEM_CERTS := true
+# A new environment is compiled whole, by all cores: else the first start of each program would compile what it imports.
+NEW = $(if $(wildcard .venv/bin/pratique),,--compile-bytecode)
 # Without its byte code Python compiles every module again for each process: a command then starts in three times the time.
 unexport PYTHONDONTWRITEBYTECODE
 # Each worker has services of its own; two of them share two cores well.
@@ -117,10 +119,10 @@ system-test:
 	@deployments/install test
 
 environment: $(UV)
-	@$(SYNC) --extra local --no-dev --inexact
+	@$(SYNC) --extra local --no-dev --inexact $(NEW)
 
 environment-test: $(UV)
-	@$(SYNC) --all-extras
+	@$(SYNC) --all-extras $(NEW)
 
 # uv comes from PyPI, by the Python that is there.
 .tools/bin/uv:
