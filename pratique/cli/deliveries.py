@@ -45,7 +45,9 @@ def deliver(
 def promote(
     service: Annotated[str, typer.Argument(help="The service.")],
     to: Environment,
-    release: Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")] = None,
+    release: Annotated[
+        str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
+    ] = None,
     *,
     no_wait: NoWait = False,
     as_json: Json = False,
@@ -61,14 +63,18 @@ def rollback(
     to: Annotated[str, typer.Option("--in", help="The environment.")],
     reason: Annotated[str, typer.Option(help="Why; it stays in the history.")],
     release: Annotated[
-        str | None, typer.Option(help="One granted there before; without it, the one before the present.")
+        str | None,
+        typer.Option(
+            help="One granted there before, by the beginning of its digest or commit; without it, the one before the present."
+        ),
     ] = None,
     *,
     no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
     """Bring an environment back to a release that was granted there before."""
-    parameters = {"service": service, "environment": to, "reason": reason, "release": release}
+    earlier = None if release is None else patiently(lambda: chosen_release(service, release)).digest
+    parameters = {"service": service, "environment": to, "reason": reason, "release": earlier}
     parameters["requested_by"] = getpass.getuser()
     _run(clients().place(to).rollback_deployment, parameters, no_wait=no_wait, as_json=as_json)
 

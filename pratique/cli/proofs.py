@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pratique.values.proof import Part, Proof
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Release = Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")]
+Release = Annotated[
+    str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
+]
 
 
 def verify(

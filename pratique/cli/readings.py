@@ -14,7 +14,9 @@ from pratique.cli.views import chosen_release, held_rows, history_rows, release_
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str | None, typer.Argument(help="Only this service.")]
-Release = Annotated[str | None, typer.Option(help="Digest of the release; without it, the newest one.")]
+Release = Annotated[
+    str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
+]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")]
 
 

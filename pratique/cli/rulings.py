@@ -27,7 +27,7 @@ Service = Annotated[str, typer.Argument(help="The service.")]
 To = Annotated[str, typer.Option("--to", help="The environment.")]
 In = Annotated[str, typer.Option("--in", help="The environment.")]
 Reason = Annotated[str, typer.Option(min=3, help="Why; it is signed, and stays.")]
-Release = Annotated[str | None, typer.Option(help="Digest of the release.")]
+Release = Annotated[str | None, typer.Option(help="The release, by the beginning of its digest or commit.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")]
 
 
@@ -117,7 +117,7 @@ def except_(
 
 def revoke(
     service: Service,
-    release: Annotated[str, typer.Option(help="Digest of the release.")],
+    release: Annotated[str, typer.Option(help="The release, by the beginning of its digest or commit.")],
     reason: Reason,
     *,
     key: KeyOption = None,

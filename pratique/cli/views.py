@@ -2,29 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pratique.cli.opening import clients
-from pratique.errors import Refused
+from pratique.errors import Invalid, Refused
+from pratique.values.digest import DIGEST_PATTERN, hex_of
 
 if TYPE_CHECKING:
+
     from pratique.clients.ports import Ledger
     from pratique.values.promotion import Promotion
     from pratique.values.release import StoredRelease
 
 
-def chosen_release(service: str, digest: str | None) -> StoredRelease:
-    """The release of that digest, or the service's newest one."""
-    if digest is not None:
+SEARCHED = 1000
+"""Among so many of a service's newest releases one is looked for by the beginning of its digest or commit."""
+
+SHORTEST = 4
+"""Hex digits of such a beginning."""
+
+
+def chosen_release(service: str, wanted: str | None) -> StoredRelease:
+    """The release of that digest, the one whose digest or commit begins so, or the service's newest one.
+
+    `Refused` where none begins so, or several do.
+    """
+    if wanted is not None and re.fullmatch(DIGEST_PATTERN, wanted):
         from pratique.clients.releases import read
 
         with clients().registry() as registry:
-            return read(registry, service, digest)
+            return read(registry, service, wanted)
+    remedy = f"`pratique releases {service}` lists them"
+    digits = None if wanted is None else _digits(wanted, remedy)
     with clients().ledger() as ledger:
-        newest = ledger.releases(service, limit=1)
-    if not newest:
+        known = ledger.releases(service, limit=1 if digits is None else SEARCHED)
+    if not known:
         raise Refused(f"no release of {service!r} is on record: `pratique deliver` makes one")
-    return newest[0]
+    if digits is None:
+        return known[0]
+    found = [one for one in known if hex_of(one.digest).startswith(digits)]
+    if not str(wanted).startswith("sha256:"):
+        found += [one for one in known if one.release.commit.id.startswith(digits) and one not in found]
+    if not found:
+        raise Refused(f"no release of {service!r} has a digest or a commit that begins with {digits}: {remedy}")
+    if len(found) > 1:
+        several = ", ".join(f"{one.digest} (commit {one.release.commit.short})" for one in found[:5])
+        raise Refused(f"{len(found)} releases of {service!r} begin with {digits}: {several}; write more of its digits")
+    return found[0]
+
+
+def _digits(beginning: str, remedy: str) -> str:
+    digits = beginning.lower().removeprefix("sha256:")
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},64}}", digits):
+        raise Invalid("--release", f"{beginning!r} is no digest or commit, nor {SHORTEST} hex digits or more of one", remedy)
+    return digits
 
 
 def held_rows(service: str | None = None) -> list[dict[str, object]]:
