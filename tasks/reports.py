@@ -19,6 +19,7 @@ from pratique.decisions import reports
 from pratique.decisions.advance import Step
 from pratique.decisions.proof_report import proof_report
 from pratique.errors import Refused, Transient
+from pratique.pipeline.places import upstream_first
 from pratique.pipeline.planning import Foreseen
 from pratique.pipeline.proving import prove_release
 from pratique.values.environment import Environment
@@ -76,7 +77,7 @@ async def report_dry_run(stored: StoredRelease, environment: Environment, forese
 async def report_promotion(promotion: Promotion) -> Promotion:
     """The promotion; the service's environment table is brought up to date, and its release's proof is shown."""
     with clients().ledger() as ledger:
-        found = [ledger.granted(*place) for place in ledger.environments(promotion.service)]
+        found = [ledger.granted(*place) for place in upstream_first(ledger, promotion.service)]
     await acreate_table_artifact(
         reports.environment_table([held for held in found if held is not None]),
         key=artifact_key("environments", promotion.service),

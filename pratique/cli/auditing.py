@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def audit(
     service: Annotated[str, typer.Argument(help="The service.")],
-    environment: Annotated[str, typer.Option("--in", help="The environment.")],
+    environment: Annotated[str, typer.Option("--in", "--to", help="The environment.")],
     at: Annotated[
         str | None, typer.Option(help="When, such as 2026-11-25T10:00, in UTC or with a zone; without it, now.")
     ] = None,

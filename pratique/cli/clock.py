@@ -15,7 +15,7 @@ from pratique.cli.views import queue_rows, step_rows
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str | None, typer.Argument(help="Only this service.")]
-In = Annotated[str | None, typer.Option("--in", help="Only this environment.")]
+In = Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")]
 
 
 def advance(

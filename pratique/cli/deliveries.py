@@ -12,6 +12,7 @@ import typer
 
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
 from pratique.cli.opening import clients
+from pratique.cli.options import given_reason
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
-Environment = Annotated[str, typer.Option("--to", help="The environment.")]
+Environment = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
 
 
 def deliver(
@@ -60,8 +61,8 @@ def promote(
 
 def rollback(
     service: Annotated[str, typer.Argument(help="The service.")],
-    to: Annotated[str, typer.Option("--in", help="The environment.")],
-    reason: Annotated[str, typer.Option(help="Why; it stays in the history.")],
+    to: Annotated[str, typer.Option("--in", "--to", help="The environment.")],
+    reason: Annotated[str, typer.Option(help="Why; it stays in the history.", callback=given_reason)],
     release: Annotated[
         str | None,
         typer.Option(

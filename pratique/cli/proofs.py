@@ -32,7 +32,9 @@ def verify(
     image: Annotated[
         str | None, typer.Option(help="An image, by its name or its digest, and the releases that name it.")
     ] = None,
-    environment: Annotated[str | None, typer.Option("--in", help="What this environment holds, and what runs there.")] = None,
+    environment: Annotated[
+        str | None, typer.Option("--in", "--to", help="What this environment holds, and what runs there.")
+    ] = None,
     bundle: Annotated[Path | None, typer.Option(help="An evidence file; nobody else is asked.")] = None,
     trust: Annotated[str | None, typer.Option(help="The digest that the trust material in the file must have.")] = None,
     own_trust: Annotated[bool, typer.Option("--settings", help="Verify the file by your own settings instead.")] = False,

@@ -22,7 +22,7 @@ Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the 
 
 def plan(
     service: Annotated[str, typer.Argument(help="The service.")],
-    to: Annotated[str, typer.Option("--to", help="The environment.")],
+    to: Annotated[str, typer.Option("--to", "--in", help="The environment.")],
     release: Release = None,
     *,
     as_json: Json = False,
@@ -52,7 +52,9 @@ def plan(
         )
     else:
         console.print(f"{stored.label} → {to}", markup=False)
-        rows = [{"": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes]
+        rows = [
+            {"change": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes
+        ]
         show_table(rows, empty=f"nothing to do, because {found.reason}")
     decision.require()
 
@@ -69,7 +71,7 @@ def environments(service: Service = None, *, as_json: Json = False) -> None:
 
 def history(
     service: Service = None,
-    environment: Annotated[str | None, typer.Option("--in", help="Only this environment.")] = None,
+    environment: Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")] = None,
     limit: Limit = 20,
     *,
     as_json: Json = False,

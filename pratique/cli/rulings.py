@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pratique.cli.opening import clients
+from pratique.cli.options import given_reason
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.signers import KeylessOption, KeyOption, VaultKeyOption, asked_password, persons_signer
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 Service = Annotated[str, typer.Argument(help="The service.")]
-To = Annotated[str, typer.Option("--to", help="The environment.")]
-In = Annotated[str, typer.Option("--in", help="The environment.")]
-Reason = Annotated[str, typer.Option(min=3, help="Why; it is signed, and stays.")]
+To = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
+In = Annotated[str, typer.Option("--in", "--to", help="The environment.")]
+Reason = Annotated[str, typer.Option(help="Why; it is signed, and stays.", callback=given_reason)]
 Release = Annotated[str | None, typer.Option(help="The release, by the beginning of its digest or commit.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")]
 
@@ -160,7 +161,7 @@ def lift(
 
 def rulings(
     service: Service,
-    environment: Annotated[str | None, typer.Option("--in", help="Only this environment.")] = None,
+    environment: Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")] = 20,
     *,
     as_json: Json = False,
@@ -168,7 +169,10 @@ def rulings(
     """List what people and the pipeline have decided, newest first."""
 
     def look() -> list[dict[str, object]]:
+        from pratique.pipeline.places import require_known
+
         with clients().ledger() as ledger:
+            require_known(ledger, service, environment)
             return [_row(signed) for signed in ledger.rulings(service, environment, limit)]
 
     rows = patiently(look)
@@ -208,7 +212,9 @@ def _asked(service: str, to: str, *, as_json: bool) -> tuple[Promotion, StoredRe
     if not as_json:
         console.print(f"{stored.label} → {to}: {newest.reason}", markup=False)
         plan = newest.asked.plan
-        rows = [{"": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in plan.changes]
+        rows = [
+            {"change": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in plan.changes
+        ]
         show_table(rows, empty=f"nothing would change, because {plan.reason}")
     return newest, stored
 
@@ -241,7 +247,7 @@ def _row(signed: SignedRuling) -> dict[str, object]:
     by = signed.by or getattr(ruling, "clicked_by", "") or "the pipeline"
     return {
         "when": ruling.made_at,
-        "": ruling.kind,
+        "kind": ruling.kind,
         "by": f"{by} (a click)" if getattr(ruling, "clicked_by", "") else by,
         "service": ruling.service,
         "environment": None if ruling.kind == "revoke" else ruling.environment,

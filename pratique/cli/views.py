@@ -10,7 +10,6 @@ from pratique.errors import Invalid, Refused
 from pratique.values.digest import DIGEST_PATTERN, hex_of
 
 if TYPE_CHECKING:
-
     from pratique.clients.ports import Ledger
     from pratique.values.promotion import Promotion
     from pratique.values.release import StoredRelease
@@ -21,6 +20,9 @@ SEARCHED = 1000
 
 SHORTEST = 4
 """Hex digits of such a beginning."""
+
+LATELY = 100
+"""So many rulings of a kind are looked at, the newest."""
 
 
 def chosen_release(service: str, wanted: str | None) -> StoredRelease:
@@ -61,9 +63,12 @@ def _digits(beginning: str, remedy: str) -> str:
 
 def held_rows(service: str | None = None) -> list[dict[str, object]]:
     """What is where, one row for each environment of each service."""
+    from pratique.pipeline.places import holds_since, require_known, upstream_first
+
     rows: list[dict[str, object]] = []
     with clients().ledger() as ledger:
-        for name, environment in _upstream_first(ledger, service):
+        require_known(ledger, service)
+        for name, environment in upstream_first(ledger, service):
             held = ledger.granted(name, environment)
             rows.append(
                 {
@@ -72,7 +77,8 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
                     "commit": held.commit[:12] if held else None,
                     "release": held.release if held else None,
                     "address": f"http://{held.address}" if held and held.address else None,
-                    "since": held.finished_at if held else None,
+                    "status": _status(ledger, name, environment, held),
+                    "since": holds_since(ledger, held) if held else None,
                     "seconds": _seconds(held) if held else None,
                     "note": _note(ledger, name, environment) or (held.reason if held else None),
                 }
@@ -80,25 +86,15 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
     return rows
 
 
-def _upstream_first(ledger: Ledger, service: str | None) -> list[tuple[str, str]]:
-    """The places on record, in the order in which the service's newest release comes through them."""
-    order: dict[tuple[str, str], int] = {}
-    places = ledger.environments(service)
-    for name in {name for name, _ in places}:
-        for stored in ledger.releases(name, limit=1):
-            ahead = [place for generation in stored.release.manifest.generations for place in generation]
-            order |= {(name, place): number for number, place in enumerate(ahead)}
-    # An environment that the newest release no longer knows comes last.
-    return sorted(places, key=lambda place: (place[0], order.get(place, len(order)), place[1]))
-
-
 def queue_rows(service: str | None = None, environment: str | None = None) -> list[dict[str, object]]:
     """Who holds each environment and who waits for it, in their order; then who waits for its time."""
     from pratique.pipeline.lock import held_by
+    from pratique.pipeline.places import require_known, upstream_first
 
     rows: list[dict[str, object]] = []
     with clients().ledger() as ledger:
-        for name, place in _upstream_first(ledger, service):
+        require_known(ledger, service, environment)
+        for name, place in upstream_first(ledger, service):
             if environment not in (None, place):
                 continue
             holder = ledger.holder(name, place)
@@ -146,7 +142,10 @@ def step_rows(service: str | None = None, environment: str | None = None) -> lis
 
 def history_rows(service: str | None, environment: str | None, limit: int) -> list[dict[str, object]]:
     """Promotions, newest first."""
+    from pratique.pipeline.places import require_known
+
     with clients().ledger() as ledger:
+        require_known(ledger, service, environment)
         found = ledger.history(service, environment, limit)
     return [
         {
@@ -169,7 +168,10 @@ def history_rows(service: str | None, environment: str | None, limit: int) -> li
 
 def release_rows(service: str | None, limit: int) -> list[dict[str, object]]:
     """Releases, newest first."""
+    from pratique.pipeline.places import require_known
+
     with clients().ledger() as ledger:
+        require_known(ledger, service)
         found = ledger.releases(service, limit)
     return [
         {
@@ -182,6 +184,22 @@ def release_rows(service: str | None, limit: int) -> list[dict[str, object]]:
         }
         for stored in found
     ]
+
+
+def _status(ledger: Ledger, service: str, environment: str, held: Promotion | None) -> str:
+    """The gravest that is on record about it, in a word."""
+    known = ledger.rulings(service, environment, LATELY, kinds=("hold", "lift"))
+    lifted = {signed.ruling.hold for signed in known if signed.ruling.kind == "lift"}
+    if any(signed.ruling.kind == "hold" and signed.bundle not in lifted for signed in known):
+        return "held"
+    revoked = {signed.ruling.release for signed in ledger.rulings(service, None, LATELY, kinds=("revoke",))}
+    if held is not None and held.release in revoked:
+        return "revoked"
+    if ledger.holder(service, environment) is not None:
+        return "changing"
+    if ledger.waiting(service, environment):
+        return "waiting"
+    return "serving" if held else "empty"
 
 
 def _note(ledger: Ledger, service: str, environment: str) -> str:

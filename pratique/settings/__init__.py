@@ -9,6 +9,7 @@ Settings hold no secret: only references into Vault, and paths of files that hol
 from __future__ import annotations
 
 import os
+import tomllib
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -156,7 +157,11 @@ def load_settings() -> Settings:
     """The settings as they are now, or one error that names every problem at once."""
     file = settings_file()
     variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].upper().startswith("PRATIQUE_")))
-    return _settings(variables, file.read_bytes() if file.is_file() else None, Path.cwd())
+    try:
+        content = file.read_bytes() if file.is_file() else None
+    except OSError as error:
+        raise Invalid(str(file), f"cannot be read: {error.strerror}", "let this user read it") from None
+    return _settings(variables, content, Path.cwd())
 
 
 @lru_cache(maxsize=4)
@@ -164,6 +169,10 @@ def _settings(_variables: tuple[tuple[str, str], ...], _content: bytes | None, _
     """Read anew only where something that they are read from has changed: a run asks for them some eighty times."""
     try:
         return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Invalid(
+            str(settings_file()), f"is not TOML: {error}", "mend it there; https://toml.io says how it is written"
+        ) from None
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         remedy = "run `pratique up` for a local stack, or name your file in PRATIQUE_CONFIG"

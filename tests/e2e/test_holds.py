@@ -76,7 +76,7 @@ def test_after_a_failure_nothing_comes_until_somebody_lifts_the_hold_with_a_reas
     assert stack.pratique("lift", held.name, "--in", "dev", "--reason", "twice").returncode == 3
     held.delivered("--through", "dev")
     assert held.version("dev")["commit"] == mended
-    kinds = [(row[""], row["by"]) for row in stack.read("rulings", held.name)]
+    kinds = [(row["kind"], row["by"]) for row in stack.read("rulings", held.name)]
     assert [kind for kind, _ in kinds] == ["lift", "hold"]
     assert kinds[1][1] == "the pipeline"
 
@@ -152,7 +152,7 @@ def test_a_second_look_passes_what_is_well_and_revokes_what_would_not_be_let_in_
         assert stack.pratique("reverify", service.name).returncode == 3
         assert stack.pratique("reverify", service.name).returncode == 3
     (revoked,) = stack.read("rulings", service.name)
-    assert (revoked[""], revoked["by"]) == ("revoke", "the pipeline")
+    assert (revoked["kind"], revoked["by"]) == ("revoke", "the pipeline")
     assert "looked at again in dev" in revoked["reason"]
     # The policy of that hour is gone, the revocation stays, until two make an exception from it.
     done = stack.pratique("promote", service.name, "--to", "staging")
