@@ -172,8 +172,8 @@ def both_begun(service: Service, margin: timedelta) -> Closing | None:
 
 @pytest.fixture(scope="module")
 def closing(waiting: Waiting) -> Closing:
-    # As long as two deliveries and what is between them take on this machine now; more, where that was too little.
-    margin = timedelta(seconds=2 * waiting.seconds)
+    # As long as a whole delivery takes on this machine now, for two that are made here; more, where that was too little.
+    margin = timedelta(seconds=waiting.seconds)
     while (found := both_begun(waiting.service, margin)) is None:
         margin *= 2
     return found
