@@ -1,4 +1,4 @@
-"""The settings file of the local stack: written by `pratique up`, read by everything else."""
+"""The settings of the local stack: a file that `pratique up` writes each time, and one above it for whoever runs the stack."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pratique.clients.vault import open_vault
 from pratique.local.openbao import KEY, OpenBao
 from pratique.local.prefect import PrefectStack
 from pratique.settings import OWN_KEY
+from pratique.settings.file import EXTENDS
 from pratique.values.names import NAME_PATTERN
 
 ENVIRONMENTS = ("dev", "staging", "prod")
@@ -22,10 +23,27 @@ LEASE = "15s"
 """How long an environment stays locked after its promotion was killed."""
 
 
+GENERATED = "generated.toml"
+"""What `pratique up` writes, beside the file that extends it."""
+
+_WRITTEN_BEFORE = "# Written by `pratique up`; changes made here are lost.\n"
+"""Begins the only file that there was in earlier versions."""
+
+_OWN = f"""\
+# Your own settings, over those that `pratique up` writes into {GENERATED}: a table is merged, any other value is replaced.
+# docs/settings.md says what there is.
+
+{EXTENDS} = "{GENERATED}"
+"""
+
+
 def write_settings(
     file: Path, *, stack: str, engine: str, front: str, openbao: OpenBao, registry: str, aws: str, prefect: PrefectStack
 ) -> None:
-    """Write it anew: addresses may have changed, and the signing key may have been rotated."""
+    """Write what `file` extends anew: addresses may have changed, and the signing key may have been rotated.
+
+    `file` itself is written where there is none: it is the user's.
+    """
     place = {
         "trust": [{"kind": "key", "pem": pem} for pem in _public_keys(openbao)],
         "aws": {"region": "eu-central-1", "endpoint": aws, "credentials": _AWS_CREDENTIALS},
@@ -46,8 +64,15 @@ def write_settings(
         # Whoever runs the local stack owns everything in it.
         "unsafe_any_repository": True,
     }
+    generated = file.parent / GENERATED
+    _replace(generated, f"{_WRITTEN_BEFORE}{tomli_w.dumps(content)}")
+    if not file.exists() or file.read_text().startswith(_WRITTEN_BEFORE):
+        _replace(file, _OWN)
+
+
+def _replace(file: Path, content: str) -> None:
     new = file.with_suffix(".new")
-    new.write_text("# Written by `pratique up`; changes made here are lost.\n" + tomli_w.dumps(content))
+    new.write_text(content)
     new.replace(file)
 
 

@@ -9,16 +9,16 @@ Settings hold no secret: only references into Vault, and paths of files that hol
 from __future__ import annotations
 
 import os
-import tomllib
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from pratique.errors import Invalid
+from pratique.settings.file import read_content, read_settings
 from pratique.settings.places import AwsCredentials, AwsSettings, DockerTarget, EnvironmentSettings
 from pratique.settings.registry import RegistrySettings
 from pratique.settings.vault import AppRoleLogin, JwtLogin, KeylessSigning, TokenLogin, TransitSigning, VaultSettings
@@ -145,7 +145,7 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, settings_file()))
+        return (init_settings, env_settings, InitSettingsSource(settings_cls, read_settings(settings_file())))
 
 
 def settings_file() -> Path:
@@ -157,22 +157,14 @@ def load_settings() -> Settings:
     """The settings as they are now, or one error that names every problem at once."""
     file = settings_file()
     variables = tuple(sorted(pair for pair in os.environ.items() if pair[0].upper().startswith("PRATIQUE_")))
-    try:
-        content = file.read_bytes() if file.is_file() else None
-    except OSError as error:
-        raise Invalid(str(file), f"cannot be read: {error.strerror}", "let this user read it") from None
-    return _settings(variables, content, Path.cwd())
+    return _settings(variables, read_content(file), Path.cwd())
 
 
 @lru_cache(maxsize=4)
-def _settings(_variables: tuple[tuple[str, str], ...], _content: bytes | None, _folder: Path) -> Settings:
+def _settings(_variables: tuple[tuple[str, str], ...], _content: tuple[bytes, ...], _folder: Path) -> Settings:
     """Read anew only where something that they are read from has changed: a run asks for them some eighty times."""
     try:
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Invalid(
-            str(settings_file()), f"is not TOML: {error}", "mend it there; https://toml.io says how it is written"
-        ) from None
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
         remedy = "run `pratique up` for a local stack, or name your file in PRATIQUE_CONFIG"

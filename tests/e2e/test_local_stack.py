@@ -54,7 +54,10 @@ def test_up_twice_starts_once_and_down_leaves_neither_process_nor_container(used
 def test_data_outlives_a_restart(used: RunningStack) -> None:
     key = used.settings().environments["prod"].trust
     used.process("down")
+    config = used.local.config
+    config.write_text(f'{config.read_text()}\n[services.added]\nrepository = "https://git.example.test/added.git"\n')
     assert used.process("up").returncode == 0
+    assert "added" in used.settings().services, "what somebody adds to the settings is kept"
     assert used.settings().environments["prod"].trust == key, "the signing key is the same one"
     with used.clients() as clients, clients.vault() as vault:
         assert vault.read(SecretReference.parse("vault:kv/data/kept#value")) == "here"

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +23,7 @@ from pratique.bootstrap import Clients
 from pratique.local.example import commit_example
 from pratique.local.stack import LocalStack
 from pratique.settings import Settings, load_settings
+from pratique.settings.file import read_settings
 from tests.typing_in import typed
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class RunningStack:
     def changed_settings(self, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:
         """Within it the operator's settings are others, for the worker as well: it reads them with each run."""
         original = self.local.config.read_text()
-        settings = tomllib.loads(original)
+        settings = read_settings(self.local.config)
         change(settings)
         self.local.config.write_text(tomli_w.dumps(settings))
         try:

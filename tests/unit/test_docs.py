@@ -142,7 +142,7 @@ def test_the_changelog_lists_every_command() -> None:
 def test_exit_codes_are_those_of_the_command(page: str) -> None:
     (told,) = re.findall(r"^Exit codes(?:, for scripts)?: (.*)\.$", (ROOT / page).read_text(), re.MULTILINE)
     assert told == (ExitCode.__doc__ or "").strip().rstrip(".")
-    assert [int(code) for code in re.findall(r"\b\d\b", told)] == [code.value for code in ExitCode]
+    assert [int(code) for code in re.findall(r"\b\d+\b", told)] == [code.value for code in ExitCode]
 
 
 def test_every_make_target_that_is_shown_exists() -> None:
