@@ -1,4 +1,4 @@
-"""How a flow run ends when something did not happen: in a state that says which of our words it was.
+"""How a flow run ends when something did not happen: in a state and a last line of its log that say which of our words it was.
 
 A person then reads `Refused` in the Prefect UI with every reason, instead of `Failed` with a traceback,
 and the command line turns the name into an exit code.
@@ -7,12 +7,14 @@ and the command line turns the name into an exit code.
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, ParamSpec, TypeVar
 
 from prefect.states import Failed
 
 from pratique.errors import Invalid, Refused, Transient, Waiting
+from tasks._step import tell_the_end
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -27,6 +29,7 @@ def told(flow: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
             return await flow(*arguments, **named)
         except (Refused, Transient, Waiting) as word:
             name = next(kind.__name__ for kind in (Invalid, Refused, Transient, Waiting) if isinstance(word, kind))
+            await tell_the_end(f"{name}: {word}", logging.WARNING if isinstance(word, Waiting) else logging.ERROR)
             return Failed(name=name, message=str(word), data=word)
 
     return run

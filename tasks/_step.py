@@ -14,11 +14,13 @@ import inspect
 import random
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import ParamSpec, TypeVar, cast
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
+from prefect.logging.handlers import APILogHandler
 
 from pratique.errors import Exhausted, Refused, Transient, Waiting
 from pratique.pipeline.threads import in_thread
@@ -27,6 +29,9 @@ from tasks._retries import RetryPolicy
 
 JITTER = 0.3
 """A delay is longer by up to this share of it, so that those who failed together do not ask together again."""
+
+LAST_LINES = 5.0
+"""Seconds that the last lines of a log may take to the server."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -104,6 +109,13 @@ def inline_step(retries: RetryPolicy) -> Callable[[Callable[P, R]], Callable[P, 
 def tell(line: str) -> None:
     """Write a line to the run's log, where people follow it."""
     get_run_logger().info(scrub(line))
+
+
+async def tell_the_end(line: str, level: int) -> None:
+    """Write the last line to the run's log, and return when the server has it or does not take it: the process may end then."""
+    get_run_logger().log(level, scrub(line))
+    with suppress(TimeoutError):
+        await asyncio.wait_for(APILogHandler.aflush(), LAST_LINES)
 
 
 def _without_secrets(body: Callable[[], R]) -> R:

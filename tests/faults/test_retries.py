@@ -54,9 +54,12 @@ def test_a_vault_that_denies_fails_the_delivery_at_once_and_nothing_has_changed(
     with _denied(stack), Command(stack, "deliver", service.repository, "--through", "dev") as delivery:
         code, output = delivery.ended()
         attempts = delivery.attempts()
+        last = {run: delivery.last_line(run) for run in (delivery.run_id, delivery.run_of("dev"))}
 
     assert code == REFUSED, output
     assert f"kv/data/{service.name}/dev" in output
+    # Who reads the log of either run finds the reason at its end.
+    assert all(line.startswith("Refused: ") and f"kv/data/{service.name}/dev" in line for line in last.values()), last
     assert "pratique-secrets" in output
     assert attempts["read the secrets of dev"] == 1
     assert "deploy to dev" not in attempts

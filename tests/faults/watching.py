@@ -114,6 +114,12 @@ class Command:
         """The name of the state that a run is in."""
         return str(self._api.get(f"/flow_runs/{run_id or self.run_id}").raise_for_status().json()["state_name"])
 
+    def last_line(self, run_id: str) -> str:
+        """What we wrote last to the log of a run; Prefect adds a line of its own when the run has ended."""
+        wanted = {"logs": {"flow_run_id": {"any_": [run_id]}}, "sort": "TIMESTAMP_DESC", "limit": 20}
+        lines = [str(one["message"]) for one in self._ask("/logs/filter", wanted)]
+        return next((line for line in lines if not line.startswith("Finished in state ")), "")
+
     def cancel(self, run_id: str) -> None:
         """Ask Prefect to cancel a run, as a person does in its UI."""
         state = {"type": "CANCELLING", "name": "Cancelling"}
