@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator
 
 from prefect.runtime import flow_run
 
@@ -12,8 +13,8 @@ from pratique.clients.pauses import Stopped, pause
 from pratique.clients.ports import Ledger
 from pratique.clients.prefect import Prefect, Run
 from pratique.errors import Exhausted, Refused, Transient, Waiting
-from pratique.pipeline.attempts import first_of, granted_since, identity
-from pratique.values.promotion import Promotion
+from pratique.pipeline.attempts import DELIVERY, delivery_of, first_of, granted_since, identity
+from pratique.values.promotion import Promotion, PromotionState
 from pratique.values.release import StoredRelease
 from tasks._retries import RETRY_ORCHESTRATOR
 from tasks._step import inline_step, step, tell
@@ -30,6 +31,10 @@ POLL_SHARE = 0.05
 
 PATIENCE = 600.0
 """Seconds for which Prefect or the ledger may be silent while a run is followed; the run itself goes on without us."""
+
+
+WAITED = frozenset({PromotionState.WAITING, PromotionState.SUPERSEDED})
+"""How a promotion stands in the ledger whose time had not come."""
 
 
 class _Killed(Exhausted):
@@ -51,7 +56,7 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
     here = identity(flow_run.id, flow_run.run_count)
     key = f"promote:{service}:{environment}:{stored.digest}:{first_of(flow_run.tags) or here}"
     asked_by = f"asked-by:{here}"
-    tags = ["pratique", f"service:{service}", f"environment:{environment}", f"delivery:{flow_run.id}", asked_by]
+    tags = ["pratique", f"service:{service}", f"environment:{environment}", f"{DELIVERY}{flow_run.id}", asked_by]
     killed = 0
     with clients().prefect() as prefect:
         for attempt in itertools.count(1):
@@ -78,18 +83,28 @@ def promote_in_own_run(stored: StoredRelease, environment: str, requested_by: st
 
 @inline_step(RETRY_ORCHESTRATOR)
 def go_on_delivering(promotion: Promotion) -> None:
-    """Let the delivery that asked for the promotion go on, where it has ended because that waited; else do nothing."""
-    asked_by = next((tag for tag in flow_run.tags if tag.startswith("delivery:")), None)
-    if asked_by is None:
-        return
+    """Let the delivery go on that ended because this release had to wait here, whoever has promoted it now; else do nothing."""
     with clients().prefect() as prefect:
-        delivery = prefect.find(asked_by.removeprefix("delivery:"))
-        if delivery is None or delivery.state_name != "Waiting":
+        for asked_by in _deliveries_of(prefect, promotion):
+            delivery = prefect.find(asked_by)
+            if delivery is None or delivery.state_name != "Waiting":
+                continue
+            parameters = {**delivery.parameters, "ref": promotion.commit}
+            key = f"on:{delivery.id}:{promotion.environment}:{promotion.id}"
+            again = prefect.start("deliver/pratique", parameters, key=key, tags=delivery.tags)
+            tell(f"the delivery that waited for this goes on: {prefect.page(again)}")
             return
-        parameters = {**delivery.parameters, "ref": promotion.commit}
-        key = f"on:{delivery.id}:{promotion.environment}:{promotion.id}"
-        again = prefect.start("deliver/pratique", parameters, key=key, tags=delivery.tags)
-        tell(f"the delivery that waited for this goes on: {prefect.page(again)}")
+
+
+def _deliveries_of(prefect: Prefect, promotion: Promotion) -> Iterator[str]:
+    """The deliveries that have asked for this promotion, or for an earlier one of the same release there, the newest first."""
+    yield from delivery_of(flow_run.tags)
+    with clients().ledger() as ledger:
+        tried = ledger.history(promotion.service, promotion.environment)
+    for one in tried:
+        if one.release == promotion.release and one.id != promotion.id and one.state in WAITED:
+            run = prefect.find(one.run_url.rpartition("/")[2]) if one.run_url else None
+            yield from delivery_of(run.tags if run else ())
 
 
 def _followed(prefect: Prefect, run: Run, stored: StoredRelease, environment: str) -> Promotion:

@@ -2,6 +2,7 @@
 
 first:<run>:<count>   the run that was asked for, on all that go on for it
 attempt:<number>      2 for the first that goes on
+delivery:<run>        the delivery that asked for a promotion, on the promotion's run
 """
 
 from __future__ import annotations
@@ -14,6 +15,14 @@ from pratique.clients.prefect import Run
 from pratique.values.promotion import Promotion
 
 _FIRST, _ATTEMPT = "first:", "attempt:"
+
+DELIVERY = "delivery:"
+"""Begins the tag that names the delivery which asked for a promotion, on the promotion's run."""
+
+
+def delivery_of(tags: Iterable[str]) -> tuple[str, ...]:
+    """The run of the delivery that asked for the promotion with these tags; empty for one that nobody delivers."""
+    return tuple(tag.removeprefix(DELIVERY) for tag in tags if tag.startswith(DELIVERY))
 
 
 def attempt_of(tags: Iterable[str]) -> int:

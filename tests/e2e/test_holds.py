@@ -81,6 +81,23 @@ def test_after_a_failure_nothing_comes_until_somebody_lifts_the_hold_with_a_reas
     assert kinds[1][1] == "the pipeline"
 
 
+@pytest.mark.parametrize("goes_on", [["advance"], ["promote", "--to", "dev"]], ids=lambda words: words[0])
+def test_what_a_delivery_was_to_do_is_done_by_whatever_goes_on_for_it(
+    stack: RunningStack, held: Service, goes_on: list[str]
+) -> None:
+    held.edit("pratique.yaml", NEVER, "")
+    mended = held.commit("Without it")
+    assert held.deliver("--through", "staging").returncode == 4
+    held.lift("dev")
+    command, *more = goes_on
+    done = stack.pratique(command, held.name, *more, *(["--release", mended] if more else []))
+    assert done.returncode == 0, words(done)
+    assert {name: row["commit"] for name, row in stack.held(held.name).items()} == {
+        "dev": mended[:12],
+        "staging": mended[:12],
+    }
+
+
 def test_what_failed_is_let_in_again_only_by_an_exception_of_two(stack: RunningStack, keys: Path, held: Service) -> None:
     held.lift("dev")
     failed = releases(stack, held)[0]

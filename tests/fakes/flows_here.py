@@ -23,6 +23,7 @@ from prefect import Flow, Task
 from prefect.exceptions import ParameterTypeError
 from prefect.states import State
 
+from flows.advance import advance
 from flows.deliver import deliver
 from flows.prepare import prepare
 from flows.promote import promote
@@ -33,7 +34,7 @@ from pratique.clients.prefect import Run
 from pratique.errors import Exhausted, Refused, Transient
 from tasks._retries import RetryPolicy
 
-FLOWS: Mapping[str, Flow[..., Any]] = {flow.name: flow for flow in (deliver, prepare, promote, rollback, reverify)}
+FLOWS: Mapping[str, Flow[..., Any]] = {flow.name: flow for flow in (advance, deliver, prepare, promote, rollback, reverify)}
 
 _present: ContextVar[str] = ContextVar("present")
 """The id of the flow run that is at work."""
@@ -79,6 +80,9 @@ class FlowsHere:
 
     def tasks(self, run_ids: Sequence[str], since: datetime) -> tuple[Run, ...]:
         return tuple(one for one in self.steps if one.flow_run_id in run_ids and one.start_time and one.start_time >= since)
+
+    def runs_tagged(self, tag: str) -> tuple[Run, ...]:
+        return tuple(run for run in self.runs.values() if tag in run.tags)
 
     def page(self, run: Run) -> str:
         return f"http://here.test/runs/flow-run/{run.id}"
