@@ -208,6 +208,8 @@ async def _back(passage: Passage, to: Standing | None, by: Establish, why: str =
 
 
 async def _held(passage: Passage, why: str) -> str:
+    if clients().place(passage.environment.name).hold_on != "failure":
+        return ""
     try:
         await hold(passage, passage.stored, why)
     except (Refused, Transient) as failure:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -56,6 +57,9 @@ class EnvironmentSettings(Value):
     """What is asked of every service's releases here, besides what each asks itself."""
     exceptions: Exceptions | None = None
     """Who may let a gate be passed over here; absent: nobody."""
+    hold_on: Literal["failure", "rollback", "never"] = "failure"
+    """What lets nothing more come in by itself until a person lifts it: a release that failed or was gone back from; only a
+    rollback that a person asked for; or nothing."""
     deployment: str = "promote/pratique"
     """The Prefect deployment whose workers may reach this environment, so that its credentials live only there."""
     repository: RepositoryPattern = SAME

@@ -134,6 +134,30 @@ def test_a_rollback_holds_the_environment_after_what_it_was_gone_back_from(
     service.delivered("--through", "dev")
 
 
+def test_the_operator_says_what_holds_an_environment(stack: RunningStack, keys: Path, service: Service) -> None:
+    def held_on(what: str) -> Any:
+        return stack.changed_settings(lambda settings: settings["environments"]["dev"].update(hold_on=what))
+
+    service.delivered("--through", "dev")
+    first = stack.held(service.name)["dev"]["commit"]
+    service.edit("pratique.yaml", "checks:\n", f"checks:\n{NEVER}")
+    service.commit("A check that never passes")
+    with held_on("rollback"):
+        done = service.deliver("--through", "dev")
+        assert done.returncode == 3
+        assert "was rolled back to" in words(done)
+        assert "is held" not in words(done)
+        assert stack.held(service.name)["dev"]["status"] == "serving"
+        service.edit("pratique.yaml", NEVER, "")
+        service.commit("Without it")
+        service.delivered("--through", "dev")
+    with held_on("never"):
+        assert stack.pratique("rollback", service.name, "--in", "dev", "--reason", "errors").returncode == 0
+        assert (row := stack.held(service.name)["dev"])["commit"] == first
+        assert row["status"] == "serving"
+    assert stack.read("rulings", service.name) == []
+
+
 def test_a_revoked_release_goes_nowhere_and_is_gone_back_from(stack: RunningStack, keys: Path, service: Service) -> None:
     service.delivered("--through", "dev")
     (release,) = releases(stack, service)
