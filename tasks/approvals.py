@@ -11,6 +11,7 @@ from prefect.runtime import deployment
 from pratique.bootstrap import clients
 from pratique.decisions import reports
 from pratique.errors import Refused, Waiting
+from pratique.pipeline.content import require_content
 from pratique.pipeline.planning import plan_changes
 from pratique.pipeline.verification import asks_for_approval, judge
 from pratique.values.answer import Answer
@@ -54,7 +55,12 @@ async def admitted(promotion: Promotion, stored: StoredRelease, environment: Env
 
 @step("decide for {environment.name}", RETRY_INFRASTRUCTURE)
 def decide(stored: StoredRelease, environment: Environment) -> tuple[Judged, Asked | None]:
-    """What every gate says, where none refuses; and what people are asked to approve of, where one asks them."""
+    """What every gate says, where none refuses; and what people are asked to approve of, where one asks them.
+
+    Refused at once is a release of which something is gone from the registry: nobody need be asked about it.
+    """
+    with clients().registry() as registry:
+        require_content(registry, stored)
     plan = plan_changes(clients(), stored, environment) if asks_for_approval(clients(), environment) else None
     judged = judge(clients(), stored, environment, plan=plan)
     _tell(judged, stored, environment)
@@ -77,6 +83,8 @@ def confirm(passage: Passage, plan: Plan, approved: Digest | None) -> Judged:
 @step("decide for {environment.name}", RETRY_REGISTRY)
 def decide_rollback(stored: StoredRelease, environment: Environment) -> Judged:
     """As `decide`, by what is asked of a release that has been there before."""
+    with clients().registry() as registry:
+        require_content(registry, stored)
     judged = judge(clients(), stored, environment, purpose="rollback")
     judged.decision.require()
     _tell(judged, stored, environment)

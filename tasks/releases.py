@@ -8,6 +8,7 @@ from pratique.bootstrap import clients
 from pratique.clients.releases import find, read, store, store_infrastructure
 from pratique.decisions.bundle import pack
 from pratique.decisions.gates import every_image_has_a_bill
+from pratique.pipeline.content import missing_content
 from pratique.pipeline.service import service_at
 from pratique.pipeline.verification import judge_evidence
 from pratique.values.commit import Commit
@@ -24,9 +25,10 @@ def find_release(commit: Commit, service: str) -> StoredRelease | None:
         found = find(registry, service, commit.id)
         if found is None:
             return None
-        verdict = judge_evidence(clients(), found, every_image_has_a_bill)
-    if not verdict.allowed:
-        tell(f"release {found.digest} of this commit is not reused but made again: {'; '.join(verdict.reasons)}")
+        missing = missing_content(registry, found)
+    reasons = missing or judge_evidence(clients(), found, every_image_has_a_bill).reasons
+    if reasons:
+        tell(f"release {found.digest} of this commit is not reused but made again: {'; '.join(reasons)}")
         return None
     tell(f"nothing to build: {found.label} is signed and stored already")
     return found

@@ -31,6 +31,10 @@ from pratique.values.release import (
 )
 
 
+class Gone(Refused):
+    """A part of a release that is not in the registry any more."""
+
+
 def store_infrastructure(registry: Registry, service: str, bundle: bytes) -> Digest:
     """The digest by which a release names its infrastructure bundle, which is stored; storing it again is harmless."""
     return registry.push_artifact(
@@ -64,15 +68,18 @@ def store(registry: Registry, release: Release) -> StoredRelease:
 
 
 def find(registry: Registry, service: str, commit_id: str) -> StoredRelease | None:
-    """The release of a commit, or None, also where it is of a version that is not read any more and is to be made again.
+    """The release of a commit, or None, also where it is to be made again: of a version not read any more, or in part gone.
 
     A tag that names another commit's release is refused.
     """
     tag, repository = commit_tag(commit_id), release_repository(service)
     digest = registry.resolve(repository, tag)
-    if digest is None or _is_outdated(registry.manifest(repository, digest)):
+    if digest is None or _is_outdated(registry.manifest(repository, digest)) or registry.missing(repository, digest):
         return None
-    stored = read(registry, service, digest)
+    try:
+        stored = read(registry, service, digest)
+    except Gone:
+        return None
     if stored.release.commit.id != commit_id:
         raise Refused(
             f"{repository}:{tag} names the release of another commit ({stored.release.commit.id}): "
@@ -126,7 +133,7 @@ def _layer_of(registry: RegistryReading, reference: ImageReference) -> Digest:
     """The digest of the bundle itself, where the manifest is an infrastructure bundle's."""
     stored = registry.manifest(reference.repository, reference.digest)
     if stored is None:
-        raise Refused(f"the infrastructure bundle {reference} is not in the registry: release the commit again")
+        raise Gone(f"the infrastructure bundle {reference} is not in the registry: deliver the commit again")
     document = read_document(stored.content)
     if document is None or document.artifact_type != INFRASTRUCTURE_TYPE:
         raise Refused(f"{reference} is no infrastructure bundle: its artifact type must be {INFRASTRUCTURE_TYPE}")

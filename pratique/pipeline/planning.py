@@ -11,6 +11,7 @@ from pratique.decisions.bundle import unpack
 from pratique.decisions.desired import desired_stack, desired_workload
 from pratique.decisions.plan import plan_of
 from pratique.errors import Refused
+from pratique.pipeline.content import require_content
 from pratique.pipeline.verification import judge
 from pratique.values.environment import Environment
 from pratique.values.facts import Purpose
@@ -27,7 +28,12 @@ class Foreseen(NamedTuple):
 
 
 def foresee(clients: Clients, stored: StoredRelease, environment: Environment, purpose: Purpose = "promote") -> Foreseen:
-    """What promoting the release would change, and whether the gates would let it in; nothing is touched."""
+    """What promoting the release would change, and whether the gates would let it in; nothing is touched.
+
+    Refused is a release of which something is gone from the registry.
+    """
+    with clients.registry() as registry:
+        require_content(registry, stored)
     plan = plan_changes(clients, stored, environment)
     return Foreseen(plan, judge(clients, stored, environment, purpose=purpose, plan=plan))
 

@@ -15,6 +15,7 @@ import pytest
 from pratique.clients.ports import LayerFile, OciImage, Registry
 from pratique.clients.registry import open_registry
 from pratique.clients.registry.documents import MANIFEST_TYPE, read_document
+from pratique.clients.registry.names import keeping_tag
 from pratique.errors import Invalid, Refused
 from pratique.settings import RegistrySettings
 from pratique.values.digest import Digest, canonical_json, digest_of
@@ -35,13 +36,15 @@ class Arranged:
     registry: Registry
     uploads: Callable[[], int]
     tamper: Callable[[Digest], None]
+    lose: Callable[[str, Digest], None]
+    """Takes a blob of a repository away."""
 
 
 @pytest.fixture(params=["fake", *REGISTRIES])
 def arranged(request: pytest.FixtureRequest) -> Iterator[Arranged]:
     if request.param == "fake":
         fake = FakeRegistry()
-        yield Arranged(fake, lambda: fake.uploads, fake.tamper)
+        yield Arranged(fake, lambda: fake.uploads, fake.tamper, lambda repository, digest: fake.blobs.pop((repository, digest)))
         return
     real: RealRegistry = request.getfixturevalue(fixture_of(request.param))
 
@@ -52,7 +55,11 @@ def arranged(request: pytest.FixtureRequest) -> Iterator[Arranged]:
     with FaultProxy(f"http://{real.address}") as proxy:
         settings = RegistrySettings(address=proxy.address, plain_http=True)
         with open_registry(settings, real.credentials) as registry:
-            yield Arranged(registry, lambda: proxy.count("PUT", "/blobs/uploads/"), tamper)
+
+            def lose(repository: str, digest: Digest) -> None:
+                proxy.answer(404, method="HEAD", path=f"/v2/{repository}/blobs/{digest}")
+
+            yield Arranged(registry, lambda: proxy.count("PUT", "/blobs/uploads/"), tamper, lose)
 
 
 @pytest.fixture
@@ -181,12 +188,35 @@ def test_a_tag_names_a_digest_and_moves(registry: Registry, repository: str, sub
 
 
 def test_tags_are_listed_each_once_and_where_there_are_none_none(registry: Registry, repository: str, subject: Digest) -> None:
-    assert [tag for tag in registry.tags(repository) if not tag.startswith("sha256-")] == []
+    own = keeping_tag(subject)
+    assert [tag for tag in registry.tags(repository) if not tag.startswith("sha256-")] == [own]
     assert registry.tags(f"{repository}/nowhere") == ()
     names = [f"commit-{number:02}" for number in range(25)]
     for name in (*names, names[0]):
         registry.tag(repository, subject, name)
-    assert sorted(registry.tags(repository)) == names
+    assert sorted(registry.tags(repository)) == [*names, own]
+
+
+def test_whatever_is_stored_has_a_tag_of_its_own(registry: Registry, repository: str, tmp_path: Path) -> None:
+    image = registry.push_image(repository, image_of(tmp_path), lambda _: None)
+    artifact = registry.push_artifact(repository, "application/vnd.example", b"{}", [], {})
+    bundle = registry.attach(repository, image, b'{"a": 1}', PREDICATE, CREATED)
+    other = f"{repository}/copied"
+    registry.copy(repository, image, other)
+    for place, digest in ((repository, image), (repository, artifact), (repository, bundle), (other, image), (other, bundle)):
+        assert registry.resolve(place, keeping_tag(digest)) == digest
+
+
+def test_of_what_is_there_nothing_is_missing_and_else_it_is_named(
+    arranged: Arranged, registry: Registry, repository: str, tmp_path: Path
+) -> None:
+    image = image_of(tmp_path)
+    pushed = registry.push_image(repository, image, lambda _: None)
+    assert registry.missing(repository, pushed) == ()
+    assert registry.missing(repository, NOWHERE) == (NOWHERE,)
+    lost = image.layers[0].digest
+    arranged.lose(repository, lost)
+    assert registry.missing(repository, pushed) == (lost,)
 
 
 def test_repositories_are_listed_as_long_as_they_hold_anything(registry: Registry, repository: str, subject: Digest) -> None:

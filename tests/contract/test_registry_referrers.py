@@ -14,7 +14,7 @@ import pytest
 
 from pratique.clients.registry import OciRegistry, open_registry, referrers
 from pratique.clients.registry.documents import EMPTY, INDEX_TYPE, MANIFEST_TYPE, descriptor, index
-from pratique.clients.registry.names import referrers_tag
+from pratique.clients.registry.names import keeping_tag, referrers_tag
 from pratique.errors import Invalid, Refused, Transient
 from pratique.settings import RegistrySettings
 from pratique.values.digest import Digest, canonical_json, digest_of
@@ -139,7 +139,8 @@ def test_without_the_api_it_is_listed_in_the_index_under_the_subjects_tag(site: 
     entry = {"mediaType": MANIFEST_TYPE, "digest": referrer, "size": size, "artifactType": BUNDLE_TYPE}
     assert answer.headers["Content-Type"] == INDEX_TYPE
     assert answer.json() == {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [entry]}
-    assert site.read("tags/list").json()["tags"] == [site.tag]
+    kept = {keeping_tag(digest) for digest in (site.subject, referrer)}
+    assert set(site.read("tags/list").json()["tags"]) == {site.tag, *kept}
 
 
 def test_with_the_api_no_tag_is_written(any_site: Site) -> None:

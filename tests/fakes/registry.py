@@ -9,7 +9,7 @@ from datetime import datetime
 from pratique.clients.ports import Copied, Log, OciImage, StoredManifest
 from pratique.clients.registry import documents
 from pratique.clients.registry.blobs import require_file
-from pratique.clients.registry.names import require_digest, require_repository, require_tag
+from pratique.clients.registry.names import keeping_tag, require_digest, require_repository, require_tag
 from pratique.errors import Refused
 from pratique.values.digest import Digest, digest_of
 
@@ -60,6 +60,15 @@ class FakeRegistry:
         self._require_same(content, digest)
         return content
 
+    def missing(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
+        stored = self.manifest(repository, digest)
+        document = documents.read_document(stored.content) if stored else None
+        if document is None:
+            return (digest,)
+        blobs = {part.digest for part in (document.config, *document.layers) if part is not None}
+        gone = [blob for blob in blobs if (repository, blob) not in self.blobs]
+        return (*gone, *(lost for part in document.manifests for lost in self.missing(repository, part.digest)))
+
     def resolve(self, repository: str, tag: str) -> Digest | None:
         return self.tagged.get((require_repository(repository), require_tag(tag)))
 
@@ -103,6 +112,7 @@ class FakeRegistry:
                 copied += Copied(mounted=1) if to is self else Copied(sent=1, bytes_sent=len(content))
         if (target, digest) not in to.manifests:
             to.manifests[target, digest] = stored
+            to.tagged[target, keeping_tag(digest)] = digest
             copied += Copied(manifests=1)
         for entry in self.attached.get((source, digest), ()):
             copied += self.copy(source, entry[0], target, into)
@@ -131,6 +141,7 @@ class FakeRegistry:
     def _store(self, repository: str, content: bytes) -> Digest:
         stored = StoredManifest(digest=digest_of(content), media_type=documents.MANIFEST_TYPE, content=content)
         self.manifests[repository, stored.digest] = stored
+        self.tagged[repository, keeping_tag(stored.digest)] = stored.digest
         return stored.digest
 
     def _require(self, repository: str, digest: Digest) -> StoredManifest:

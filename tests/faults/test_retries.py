@@ -24,7 +24,7 @@ def test_a_delivery_on_a_bad_day_succeeds_and_only_what_failed_was_asked_again(
     service.edit("serve", "set -eu", "set -eu\n# changed, so that there is something to push")
     commit = service.commit()
     openbao = stack.local.openbao()
-    wires.registry.answer(503, method="PUT", path="/images/.*/manifests/sha256", times=2)
+    wires.registry.answer(503, method="PUT", path="/images/.*/manifests/kept-", times=2)
     wires.registry.delay(2, method="GET", path="/releases/manifests/commit-")
     wires.registry.answer(429, headers={"Retry-After": "1"}, method="PUT", path="/releases/manifests/")
     wires.aws.answer(400, body=THROTTLED)

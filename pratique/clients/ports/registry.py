@@ -77,7 +77,10 @@ class Registry(RegistryReading, Protocol):
     """An OCI registry (distribution spec 1.1; referrers by tag where it has no referrers API)."""
 
     def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
-        """The digest of the pushed OCI manifest; blobs that are there already are not sent again."""
+        """The digest of the pushed OCI manifest; blobs that are there already are not sent again.
+
+        Like whatever is pushed, attached or copied it gets a tag of its own: no rule for untagged manifests takes it away.
+        """
         ...
 
     def push_artifact(
@@ -92,6 +95,10 @@ class Registry(RegistryReading, Protocol):
 
         None is the empty config, which an artifact has whose content is in its layers.
         """
+        ...
+
+    def missing(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
+        """What is not there any more: the manifest, or any manifest or blob that it consists of; empty where all is there."""
         ...
 
     def resolve(self, repository: str, tag: str) -> Digest | None:

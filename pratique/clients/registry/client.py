@@ -37,10 +37,10 @@ class OciRegistry:
         self._lists = Lists(wire)
 
     def push_image(self, repository: str, image: OciImage, log: Log) -> Digest:
-        """The digest of the pushed OCI manifest; where that is there already, nothing is sent."""
+        """The digest of the pushed OCI manifest; where that is there already and whole, nothing is sent."""
         require_repository(repository)
         manifest = documents.image_manifest(image)
-        if self._has(repository, digest_of(manifest)):
+        if self._is_whole(repository, digest_of(manifest)):
             log(f"{repository}@{digest_of(manifest)} is in the registry already")
             return digest_of(manifest)
         layers = list({layer.digest: layer for layer in image.layers}.values())
@@ -58,10 +58,10 @@ class OciRegistry:
         layers: Sequence[tuple[str, bytes]],
         annotations: Mapping[str, str],
     ) -> Digest:
-        """The digest of a pushed artifact manifest; where that is there already, nothing is sent."""
+        """The digest of a pushed artifact manifest; where that is there already and whole, nothing is sent."""
         require_repository(repository)
         manifest = documents.artifact_manifest(artifact_type, config, layers, annotations)
-        if not self._has(repository, digest_of(manifest)):
+        if not self._is_whole(repository, digest_of(manifest)):
             contents = {documents.EMPTY if config is None else config, *(content for _, content in layers)}
             in_parallel(lambda content: self._push_bytes(repository, content), contents)
             self._push_manifest(repository, manifest)
@@ -74,6 +74,10 @@ class OciRegistry:
     def blob(self, repository: str, digest: Digest) -> bytes:
         """The blob's content, its digest verified; refused where there is none, or one too large for memory."""
         return self._blobs.read(require_repository(repository), require_digest(digest))
+
+    def missing(self, repository: str, digest: Digest) -> tuple[Digest, ...]:
+        """What is not there any more: the manifest, or any manifest or blob that it consists of."""
+        return self.side.missing(require_repository(repository), require_digest(digest))
 
     def resolve(self, repository: str, tag: str) -> Digest | None:
         """The digest the tag names now, or None."""
@@ -101,7 +105,7 @@ class OciRegistry:
         with self._referrers.turn(repository):
             for content in (documents.EMPTY, bundle):
                 self._push_bytes(repository, content)
-            answer = self._manifests.put(repository, digest_of(manifest), manifest, documents.MANIFEST_TYPE)
+            answer = self._manifests.keep(repository, manifest, documents.MANIFEST_TYPE)
             # A registry with the referrers API acknowledges the subject.
             if answer.headers.get("OCI-Subject") != subject:
                 entry = documents.descriptor(documents.MANIFEST_TYPE, manifest, artifactType=BUNDLE_TYPE)
@@ -130,8 +134,8 @@ class OciRegistry:
         copying = Copying(self.side, into.side if into else self.side)
         return copying.copy(require_repository(source), require_digest(digest), require_repository(target))
 
-    def _has(self, repository: str, digest: Digest) -> bool:
-        return self._manifests.digest(repository, digest) is not None
+    def _is_whole(self, repository: str, digest: Digest) -> bool:
+        return self._manifests.is_kept(repository, digest) and not self.side.missing(repository, digest)
 
     def _require(self, repository: str, digest: Digest) -> StoredManifest:
         stored = self.manifest(repository, digest)
@@ -146,7 +150,7 @@ class OciRegistry:
         return self._blobs.ensure(repository, digest_of(content), len(content), content)
 
     def _push_manifest(self, repository: str, manifest: bytes) -> Digest:
-        self._manifests.put(repository, digest_of(manifest), manifest, documents.MANIFEST_TYPE)
+        self._manifests.keep(repository, manifest, documents.MANIFEST_TYPE)
         return digest_of(manifest)
 
     def _bundle_in(self, repository: str, subject: Digest, referrer: Digest) -> documents.Pointer | None:

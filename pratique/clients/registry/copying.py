@@ -29,6 +29,17 @@ class Side(NamedTuple):
     manifests: Manifests
     referrers: Referrers
 
+    def missing(self, repository: str, digest: Digest, depth: int = 0) -> tuple[Digest, ...]:
+        """The manifest, where it is not there or nested too deep; else what is not there of all that it consists of."""
+        stored = self.manifests.get(repository, digest) if depth <= _DEEPEST else None
+        document = read_document(stored.content) if stored else None
+        if document is None:
+            return (digest,)
+        blobs = _blobs_of(document)
+        there = in_parallel(lambda blob: self.blobs.has(repository, blob.digest), blobs)
+        gone = [blob.digest for blob, is_there in zip(blobs, there, strict=True) if not is_there]
+        return (*gone, *(lost for part in document.manifests for lost in self.missing(repository, part.digest, depth + 1)))
+
 
 class Copying:
     """Copies from one registry into another, or into itself."""
@@ -56,11 +67,11 @@ class Copying:
         if stored is None or document is None:
             raise Refused(f"{source} holds no manifest {digest} that can be copied")
         copied = Copied()
-        if self._target.manifests.digest(target, digest) is None:
+        if not self._target.manifests.is_kept(target, digest):
             for part in document.manifests:
                 copied += self._copy(source, part.digest, target, depth + 1)[0]
             copied = sum(in_parallel(lambda blob: self._copy_blob(source, blob, target), _blobs_of(document)), copied)
-            self._target.manifests.put(target, digest, stored.content, stored.media_type)
+            self._target.manifests.keep(target, stored.content, stored.media_type)
             copied += Copied(manifests=1)
         return copied + self._copy_referrers(source, digest, target, depth), stored
 

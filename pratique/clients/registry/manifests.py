@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from pratique.clients.ports import StoredManifest
 from pratique.clients.registry.documents import ACCEPTED
+from pratique.clients.registry.names import keeping_tag
 from pratique.clients.registry.purpose import Purpose
 from pratique.clients.registry.wire import DOCUMENT_LIMIT, MIB, Answer, Wire
 from pratique.errors import Refused
@@ -42,6 +43,14 @@ class Manifests:
             return told
         found = self.get(repository, reference)
         return found.digest if found else None
+
+    def is_kept(self, repository: str, digest: Digest) -> bool:
+        """Whether the manifest is there, under the tag that keeps it."""
+        return self.digest(repository, keeping_tag(digest)) == digest
+
+    def keep(self, repository: str, content: bytes, media_type: str) -> Answer:
+        """As `put`, under the tag that keeps it."""
+        return self.put(repository, keeping_tag(digest_of(content)), content, media_type)
 
     def put(self, repository: str, reference: str, content: bytes, media_type: str) -> Answer:
         """The registry's answer, once it has taken the manifest as what it is."""

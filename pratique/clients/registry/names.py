@@ -41,6 +41,11 @@ def require_address(address: str) -> str:
     return address
 
 
+def keeping_tag(digest: Digest) -> str:
+    """The tag by which a manifest is kept: registries clear away what has none, and cannot clean up where nothing has one."""
+    return f"kept-{hex_of(digest)}"
+
+
 def referrers_tag(subject: Digest) -> str:
     """The tag of the index that lists what refers to `subject`, where a registry has no referrers API."""
     return f"sha256-{hex_of(subject)}"
