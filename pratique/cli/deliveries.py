@@ -20,6 +20,9 @@ from pratique.cli.views import chosen_release, held_rows
 if TYPE_CHECKING:
     from pratique.clients.prefect import Prefect, Run
 
+SHOWN = 5
+"""Files that are named, of those that are not committed."""
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
 Environment = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
@@ -39,8 +42,19 @@ def deliver(
     # A path means something to the worker only when it is absolute.
     place = require_repository(str(Path(repository).resolve()) if Path(repository).exists() else repository)
     require_ref(ref)
+    if Path(place).is_dir():
+        _tell_uncommitted(Path(place), as_json=as_json)
     parameters = {"repository": place, "ref": ref, "through": through, "requested_by": getpass.getuser()}
     _run("deliver/pratique", parameters, no_wait=no_wait, as_json=as_json)
+
+
+def _tell_uncommitted(folder: Path, *, as_json: bool) -> None:
+    """What is delivered is a commit: whoever has changed files since may mean another one."""
+    from pratique.clients.git.worktree import uncommitted
+
+    if (files := uncommitted(folder)) and not as_json:
+        some = ", ".join(files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
+        complaints.print(f"not committed, and not delivered: {some}", markup=False)
 
 
 def promote(
