@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from pratique.bootstrap import Clients
+from pratique.clients.exchange import exchange
 from pratique.clients.ports import Log
 from pratique.clients.prefect import Prefect, prefect_environment
 from pratique.errors import Invalid, Refused
 from pratique.warm.job_template import job_template
 
 AUTOMATIONS = Path("deployments/automations.yaml")
+_DEPLOYED_WITHIN = timedelta(minutes=5)
 
 
 def install(clients: Clients, checkout: Path, table: Path, limit: int | None, log: Log) -> None:
@@ -44,9 +46,12 @@ def deploy(checkout: Path, table: Path, environment: Mapping[str, str]) -> None:
     """Let Prefect deploy every flow of the table to the server that the variables name."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(table)]
     variables = {**os.environ, **environment}
-    done = subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode != 0:
-        raise Refused(f"deploying {table} failed: {done.stdout[-1500:]} {done.stderr[-1500:]}")
+    done = exchange(
+        command, b"", name=f"prefect deploy {table}", within=_DEPLOYED_WITHIN, environment=variables, folder=checkout
+    )
+    if done.status != 0:
+        said = (stream.decode(errors="replace")[-1500:] for stream in (done.written, done.complaint))
+        raise Refused(f"deploying {table} failed: {' '.join(said)}")
 
 
 def bound_queues(prefect: Prefect, table: Path, limit: int | None) -> None:

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from pratique.errors import Invalid, Refused, Transient
+from pratique.clients.exchange import bounded, started
+from pratique.errors import Invalid, Refused
 from pratique.values._base import Value
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -53,35 +52,24 @@ def run_program(
     answer, complaint = folder / ".answer", folder / ".complaint"
     with answer.open("wb") as stdout, complaint.open("wb") as stderr:
         try:
-            process = subprocess.Popen(
-                command,
-                cwd=folder,
-                env={**kept, "LC_ALL": "C", **(environment or {})},
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                start_new_session=True,
-            )
+            with (
+                bounded(_name(command), within) as remaining,
+                started(
+                    command,
+                    _name(command),
+                    cwd=folder,
+                    env={**kept, "LC_ALL": "C", **(environment or {})},
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                ) as process,
+            ):
+                status = process.wait(timeout=remaining())
         except OSError as error:
             raise Invalid(command[0], f"it cannot be run: {error.strerror}", "install it for this machine") from None
-        with bounded(process, _name(command), within) as seconds:
-            status = process.wait(timeout=seconds)
     if (size := answer.stat().st_size) > LARGEST_ANSWER:
         raise Refused(f"{_name(command)} wrote {size} bytes, more than the {LARGEST_ANSWER} that are read")
     return Ended(status=status, answer=answer.read_bytes(), complaint=_end_of(complaint))
-
-
-@contextmanager
-def bounded(process: subprocess.Popen[bytes], name: str, within: timedelta) -> Iterator[float]:
-    """Within it `process` may be waited for so many seconds; its whole session ends when these are over, or we are."""
-    try:
-        yield within.total_seconds()
-    except BaseException as error:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        if isinstance(error, subprocess.TimeoutExpired):
-            raise Transient(f"{name} did not end within {within.total_seconds():.0f} s") from None
-        raise
 
 
 def _end_of(file: Path) -> str:

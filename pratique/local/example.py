@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
-import subprocess
+from datetime import timedelta
 from pathlib import Path
 
+from pratique.clients.exchange import exchange
 from pratique.errors import Refused
 from pratique.local.openbao import OpenBao
 from pratique.local.settings_file import ENVIRONMENTS
+
+_WITHIN = timedelta(minutes=2)
 
 
 def seed_secrets(openbao: OpenBao) -> None:
@@ -39,7 +43,9 @@ def _git(repository: Path, *arguments: str) -> str:
 
 
 def _run(command: list[str], cwd: Path) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, timeout=120)
-    if done.returncode != 0:
-        raise Refused(f"{' '.join(command[:3])} … failed: {done.stderr.strip() or done.stdout.strip()}")
-    return done.stdout.strip()
+    name = " ".join(command[:3])
+    done = exchange(command, b"", name=f"{name} …", within=_WITHIN, environment=os.environ, folder=cwd)
+    written, complaint = (stream.decode(errors="replace").strip() for stream in (done.written, done.complaint))
+    if done.status != 0:
+        raise Refused(f"{name} … failed: {complaint or written}")
+    return written

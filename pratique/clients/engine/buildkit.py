@@ -7,6 +7,7 @@ where a step asks for it with `RUN --mount=type=secret,id=<name>`, and is in no 
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -20,6 +21,7 @@ from pathlib import Path
 from pratique.clients.engine.arguments import build_arguments, commit_annotations
 from pratique.clients.engine.context import context_of
 from pratique.clients.engine.progress import Progress
+from pratique.clients.exchange import Process, end, standard_input, started
 from pratique.clients.ports import ImageBuild
 from pratique.errors import Invalid, Transient
 
@@ -54,30 +56,33 @@ def build_with_secrets(
 
 def _run(command: list[str], environment: dict[str, str], context: bytes, progress: Progress) -> tuple[int, str]:
     """Exit status and last line of the CLI, which is fed the context and ended at the deadline, or when we are."""
-    last = "it wrote nothing"
-    with tempfile.TemporaryFile() as stdin:
-        stdin.write(context)
-        stdin.seek(0)
-        with subprocess.Popen(
-            command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, errors="replace", text=True
-        ) as child:
-            deadline = threading.Timer(DEADLINE, child.kill)
-            deadline.daemon = True
-            deadline.start()
-            try:
-                for line in child.stdout or ():
+    last, overdue = "it wrote nothing", threading.Event()
+    with (
+        standard_input(context, "the build") as stdin,
+        started(
+            command, "the build", stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+        ) as process,
+    ):
+        deadline = threading.Timer(DEADLINE, _end_overdue, [process, overdue])
+        deadline.daemon = True
+        deadline.start()
+        try:
+            with io.TextIOWrapper(process.stdout or io.BytesIO(), errors="replace") as output:
+                for line in output:
                     progress.line(line)
                     last = line.strip() or last
-                status = child.wait()
-            except BaseException:
-                child.kill()
-                raise
-            finally:
-                overdue = deadline.finished.is_set()
-                deadline.cancel()
-    if status and overdue:
+            status = process.wait()
+        finally:
+            deadline.cancel()
+    if status and overdue.is_set():
         raise Transient(f"the build did not end within {DEADLINE} s and was ended")
     return status, last
+
+
+def _end_overdue(process: Process, overdue: threading.Event) -> None:
+    overdue.set()
+    # With its session: buildx is a process of its own, and would go on, and hold the output, without the CLI.
+    end(process)
 
 
 def _capable_program(build: ImageBuild) -> str:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pratique.clients.program import bounded
+from pratique.clients.exchange import exchange
 from pratique.errors import Refused
 
 # What Git, curl and ssh need to reach a server and to find credentials; nothing else of the worker's environment.
@@ -92,21 +91,18 @@ class Git:
         program = shutil.which("git")
         if program is None:
             raise Refused("there is no `git` on this machine: install it")
-        process = subprocess.Popen(
-            [program, f"--git-dir={self.folder}", *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=self._environment(),
-            pass_fds=tuple(keep_open),
-            start_new_session=True,
-        )
         # Git starts helpers of its own; its session ends as a whole.
-        with bounded(process, f"git {arguments[0]}", within) as seconds:
-            written, complaint = process.communicate(stdin, timeout=seconds)
-        if process.returncode:
-            raise Failed(process.returncode, complaint.decode(errors="replace"))
-        return written
+        ended = exchange(
+            [program, f"--git-dir={self.folder}", *arguments],
+            stdin,
+            name=f"git {arguments[0]}",
+            within=within,
+            environment=self._environment(),
+            keep_open=keep_open,
+        )
+        if ended.status:
+            raise Failed(ended.status, ended.complaint.decode(errors="replace"))
+        return ended.written
 
     def _environment(self) -> Mapping[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pratique.clients.rego.process import Limits, Question, answers_of
+from pratique.clients.rego.process import Faulty, Limits, Question, answers_of
 from pratique.decisions.gate_answers import told_to_policies, verdict_from
 from pratique.decisions.policy_sets import Gate, gates_of
-from pratique.errors import Refused
 from pratique.values.facts import Facts
 from pratique.values.gate import Denial, GateVerdict, Module
 
@@ -42,7 +41,7 @@ class RegoPolicies:
         questions = [Question(modules=gate.sources, query=gate.query) for gate in gates]
         try:
             answers = self._ask(questions, document, self.limits)
-        except Refused as fault:
+        except Faulty as fault:
             reason = f"the policies {WHOSE[gates[0].origin]} {fault}"
             return {gate.name: _refused(gate, (reason,)) for gate in gates}
         return {gate.name: verdict_from(gate, answer) for gate, answer in zip(gates, answers, strict=True)}

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -16,11 +13,12 @@ from typing import Any
 
 import psutil
 
-from pratique.errors import Refused
+from pratique.clients.exchange import Exchanged, Process, exchange
+from pratique.errors import Refused, Transient
 from pratique.values._base import Value
 
-_LOOK = 0.1
-"""Seconds from one look at the process to the next."""
+_FROM_OUTSIDE = {signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+"""Signals that nothing in the process sends to itself; the end of its time is SIGXCPU."""
 _CHILD = Path(__file__).with_name("child.py")
 
 
@@ -33,7 +31,7 @@ class Question(Value):
 
 
 class Limits(Value):
-    """What one process may use."""
+    """What one process may use for a small question; see `for_question`."""
 
     cpu: int = 20
     """Seconds."""
@@ -41,68 +39,75 @@ class Limits(Value):
     """Bytes; the engine alone takes 30 MiB."""
     deadline: timedelta = timedelta(seconds=30)
 
+    def for_question(self, size: int) -> Limits:
+        """What it may use for a document of so many bytes: nine gates take about 3 s and 100 MiB for each MiB of it."""
+        mebibytes = size / 1024**2
+        return Limits(
+            cpu=self.cpu + round(10 * mebibytes),
+            memory=self.memory + 200 * size,
+            deadline=self.deadline + timedelta(seconds=20 * mebibytes),
+        )
+
+
+class Faulty(Exception):
+    """What the policies did wrong, as the end of a sentence about them; the client's own error, which never leaves it."""
+
 
 def answers_of(questions: Sequence[Question], document: object, limits: Limits) -> list[dict[str, Any]]:
-    """An answer to each question, `{"found": …}` or `{"fault": …}`; `Refused` where the process did not come to its end."""
-    told = {
-        "limits": {"RLIMIT_CPU": limits.cpu},
+    """An answer to each question, `{"found": …}` or `{"fault": …}`.
+
+    `Faulty` where the policies broke the engine or took more than they may. Where the engine itself was ended, does not
+    answer or does not load, nobody knows what the policies say: `Transient`, or `Refused` where asking again is no help.
+    """
+    told: dict[str, Any] = {
         "place": _place_of_the_engine(),
         "input": document,
         "questions": [question.model_dump() for question in questions],
     }
-    process = subprocess.Popen(
+    limits = limits.for_question(len(json.dumps(document)))
+    ended = exchange(
         # Isolated and without `site`: no variable, folder or start-up file of the machine says what it imports.
         [sys.executable, "-I", "-S", str(_CHILD)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={},
-        cwd="/",
-        start_new_session=True,
+        json.dumps({**told, "cpu": limits.cpu}).encode(),
+        name="the engine of the policies",
+        within=limits.deadline,
+        environment={},
+        folder=Path("/"),
+        hear_complaints=False,
+        watch=lambda process: _require_little_memory(process, limits.memory),
     )
+    return _read(ended, len(questions))
+
+
+def _require_little_memory(process: Process, most: int) -> None:
+    # The engine's allocator reserves 256 GiB of addresses at its start, so RLIMIT_AS cannot bound what it uses.
     try:
-        written = _watched(process, json.dumps(told).encode(), limits)
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-        raise
-    return _read(process.returncode, written, len(questions))
+        used = psutil.Process(process.pid).memory_info().rss
+    except psutil.Error:
+        return  # It has just ended, which is seen next.
+    if used > most:
+        raise Faulty(f"take more than {most >> 20} MiB of memory: simplify them")
 
 
-def _watched(process: subprocess.Popen[bytes], told: bytes, limits: Limits) -> bytes:
-    """What the process writes until its end; `Refused` where it takes longer than it may, or more memory."""
-    ends = time.monotonic() + limits.deadline.total_seconds()
-    started = psutil.Process(process.pid)
-    question: bytes | None = told
-    while True:
-        try:
-            written, _ = process.communicate(question, timeout=_LOOK)
-        except subprocess.TimeoutExpired:
-            question = None
-            if time.monotonic() > ends:
-                raise Refused(f"did not come to an end within {limits.deadline.total_seconds():.0f} s: simplify them") from None
-            # The engine's allocator reserves 256 GiB of addresses at its start, so RLIMIT_AS cannot bound what it uses.
-            if started.memory_info().rss > limits.memory:
-                raise Refused(f"take more than {limits.memory >> 20} MiB of memory: simplify them") from None
-        else:
-            return written
-
-
-def _read(status: int, written: bytes, expected: int) -> list[dict[str, Any]]:
-    if status < 0:
-        ended = signal.Signals(-status).name
-        raise Refused(f"were ended by {ended}: they take more time than they may, or break the engine")
+def _read(ended: Exchanged, expected: int) -> list[dict[str, Any]]:
+    if ended.status < 0:
+        by = signal.Signals(-ended.status)
+        if by == signal.SIGXCPU:
+            raise Faulty("take more seconds of the processor than they may: simplify them")
+        if by in _FROM_OUTSIDE:
+            raise Transient(f"the engine of the policies was ended by {by.name}, as by a machine without memory")
+        raise Faulty(f"were ended by {by.name}: they break the engine")
     try:
-        answers = json.loads(written)
+        answers = json.loads(ended.written)
     except ValueError:
         answers = None
     if isinstance(answers, dict):
         raise Refused(
-            f"were not asked, because their engine does not load on this machine ({answers.get('missing')}): "
+            f"no policy was asked, because their engine does not load on this machine ({answers.get('missing')}): "
             "install that library; on Debian libatomic.so.1 is in libatomic1"
         )
-    if status or not isinstance(answers, list) or len(answers) != expected:
-        raise Refused(f"gave no answer (status {status}): they break the engine")
+    if ended.status or not isinstance(answers, list) or len(answers) != expected:
+        raise Faulty(f"gave no answer (status {ended.status}): they break the engine")
     return answers
 
 

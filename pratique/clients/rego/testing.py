@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pratique.clients.rego.process import Limits, Question, answers_of
+from pratique.clients.rego.process import Faulty, Limits, Question, answers_of
 from pratique.decisions.policy_example import document
 from pratique.decisions.policy_sets import Gate, gates_of
 from pratique.decisions.policy_testing import TestResult, question_for, results_from
@@ -31,5 +31,5 @@ def run_tests(modules: Sequence[Module], limits: Limits | None = None) -> tuple[
 def _asked(gate: Gate, query: str, limits: Limits) -> dict[str, Any]:
     try:
         return answers_of([Question(modules=gate.sources, query=query)], document(), limits)[0]
-    except Refused as fault:
+    except Faulty as fault:
         return {"fault": f"the tests {fault}"}
