@@ -46,7 +46,7 @@ def test_the_container_is_hardened_limited_and_labelled(arranged_workloads: Arra
         "Init": True,
     }
     assert attributes["Config"]["User"] == "65532:65532"
-    assert host["RestartPolicy"]["Name"] == "unless-stopped"
+    assert host["RestartPolicy"]["Name"] == "always"
     assert not host["PortBindings"]
     assert list(host["Tmpfs"]) == ["/tmp"]  # noqa: S108
     assert {name.removeprefix("io.pratique."): value for name, value in labels.items() if name.startswith("io.pratique.")} == {

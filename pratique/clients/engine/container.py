@@ -13,6 +13,14 @@ from pratique.values.workload import DesiredWorkload
 _UNITS = {"Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
 _WRITABLE = "rw,noexec,nosuid,nodev,size=64m,mode=1777"
 
+RESTART_POLICY: Mapping[str, Any] = {"Name": "always"}
+"""For whatever serves: the engine brings it back within seconds, and at its own start.
+
+Not `unless-stopped`, for which each signal sent through the engine's API, even that of a reload, counts as a wish to stop.
+For the same reason a container names the signal that stops it: where it names none, any signal keeps the engine from
+bringing it back. What is stopped or killed through that API comes back when the engine starts, or at the next deployment.
+"""
+
 
 def names_of(desired: DesiredWorkload, place: Place, number: int) -> tuple[str, str]:
     """The container's name, by which a person tells specifications apart, and its alias on the network.
@@ -23,8 +31,10 @@ def names_of(desired: DesiredWorkload, place: Place, number: int) -> tuple[str, 
     return f"{place.name}-{short}", f"workload-{short}"
 
 
-def options_of(desired: DesiredWorkload, secrets: Mapping[str, str], fence: int, alias: str, place: Place) -> dict[str, Any]:
-    """The arguments with which docker-py creates the container, less image, name and network."""
+def options_of(
+    desired: DesiredWorkload, secrets: Mapping[str, str], fence: int, alias: str, place: Place, *, stop_signal: str = ""
+) -> dict[str, Any]:
+    """The arguments with which docker-py creates the container, less image, name and network; `stop_signal` is the image's."""
     section = desired.section
     memory = bytes_of(section.resources.memory)
     return {
@@ -41,7 +51,7 @@ def options_of(desired: DesiredWorkload, secrets: Mapping[str, str], fence: int,
         },
         "user": section.user,
         "read_only": True,
-        "tmpfs": dict.fromkeys(section.writable, _WRITABLE),
+        "tmpfs": dict.fromkeys(section.writable, f"{_WRITABLE},{_owner(section.user)}"),
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
         "mem_limit": memory,
@@ -50,7 +60,8 @@ def options_of(desired: DesiredWorkload, secrets: Mapping[str, str], fence: int,
         "nano_cpus": round(section.resources.cpus * 1_000_000_000),
         "pids_limit": section.resources.pids,
         "init": True,
-        "restart_policy": {"Name": "unless-stopped"},
+        "restart_policy": dict(RESTART_POLICY),
+        "stop_signal": stop_signal or "SIGTERM",
         "healthcheck": _healthcheck(section),
         "use_config_proxy": False,
     }
@@ -71,6 +82,15 @@ def environment_of(desired: DesiredWorkload, secrets: Mapping[str, str]) -> dict
 def bytes_of(memory: str) -> int:
     """The number of bytes that a manifest's amount, such as `128Mi`, names."""
     return int(memory[:-2]) * _UNITS[memory[-2:]]
+
+
+def _owner(user: str) -> str:
+    """The mount options that make the workload's user the owner.
+
+    From the second start on, runc up to 1.1 gives a path that the image does not have the mode 755 that it was made with.
+    """
+    owner, _, group = user.partition(":")
+    return f"uid={owner},gid={group}" if group else f"uid={owner}"
 
 
 def _healthcheck(section: WorkloadSection) -> dict[str, Any] | None:

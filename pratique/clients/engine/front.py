@@ -16,6 +16,7 @@ from docker.models.containers import Container
 from docker.types import LogConfig, Mount
 
 from pratique.clients.engine import front_log
+from pratique.clients.engine.container import RESTART_POLICY
 from pratique.clients.engine.errors import PortTaken, translated
 from pratique.clients.engine.files import read_files, write_file
 from pratique.clients.engine.front_files import (
@@ -45,7 +46,7 @@ _HARDENED: Mapping[str, Any] = {
     "security_opt": ["no-new-privileges:true"],
     "mem_limit": "128m",
     "pids_limit": 64,
-    "restart_policy": {"Name": "unless-stopped"},
+    "restart_policy": RESTART_POLICY,
     # HAProxy's images stop gracefully, which waits for connections; what was to be drained has been by then.
     "stop_signal": "SIGTERM",
     # Its own words are read back, whatever the engine's default does with logs.

@@ -86,12 +86,13 @@ class Rollout:
         name, alias = next(pair for pair in names if pair[0] not in taken)
         endpoint = self.engine.api.create_endpoint_config(aliases=[alias])
         with translated(f"create {name}"):
+            stop_signal = self.engine.images.get(image).attrs["Config"].get("StopSignal") or ""
             container = self.engine.containers.create(
                 image,
                 name=name,
                 network=self.place.name,
                 networking_config={self.place.name: endpoint},
-                **options_of(self.desired, self.secrets, self.fence, alias, self.place),
+                **options_of(self.desired, self.secrets, self.fence, alias, self.place, stop_signal=stop_signal),
             )
         self.log(f"{self.place}: starting {name} from {image}")
         try:

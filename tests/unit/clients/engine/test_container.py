@@ -64,3 +64,20 @@ def test_what_has_our_name_but_not_our_labels_is_refused() -> None:
     for labels in (None, {}, Place(service="hello", environment="prod").labels("front")):
         with pytest.raises(Refused, match="volume x belongs to"):
             PLACE.require_ours("volume x", labels)
+
+
+@pytest.mark.parametrize(
+    ("user", "owner"),
+    [("65532:65532", "uid=65532,gid=65532"), ("1000", "uid=1000"), ("70:0", "uid=70,gid=0"), ("1:99", "uid=1,gid=99")],
+)
+def test_what_is_writable_belongs_to_the_workloads_user(user: str, owner: str) -> None:
+    desired = desired_workload("hello", IMAGE, "1", user=user, writable=("/tmp", "/run"))  # noqa: S108
+    found = options_of(desired, {}, 1, "alias", PLACE)["tmpfs"]
+    assert list(found) == ["/tmp", "/run"]  # noqa: S108
+    assert all(options.split(",")[-len(owner.split(",")) :] == owner.split(",") for options in found.values())
+
+
+@pytest.mark.parametrize(("images", "given"), [("", "SIGTERM"), ("SIGQUIT", "SIGQUIT"), ("SIGTERM", "SIGTERM"), ("3", "3")])
+def test_a_signal_to_stop_is_always_named(images: str, given: str) -> None:
+    options = options_of(desired_workload("hello", IMAGE, "1"), {}, 1, "alias", PLACE, stop_signal=images)
+    assert (options["stop_signal"], options["restart_policy"]) == (given, {"Name": "always"})
