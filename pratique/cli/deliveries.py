@@ -30,7 +30,9 @@ Environment = Annotated[str, typer.Option("--to", "--in", help="The environment.
 
 def deliver(
     repository: Annotated[str, typer.Argument(help="Git URL, or path, of the service's repository.")] = ".",
-    ref: Annotated[str, typer.Option(help="Branch, tag or full commit id.")] = "main",
+    ref: Annotated[
+        str | None, typer.Option(help="Branch, tag or full commit id; without it, what a path has checked out, else main.")
+    ] = None,
     through: Annotated[str | None, typer.Option(help="Stop after this environment.")] = None,
     *,
     no_wait: NoWait = False,
@@ -40,7 +42,12 @@ def deliver(
     from pratique.decisions.git_names import require_ref, require_repository
 
     # A path means something to the worker only when it is absolute.
-    place = require_repository(str(Path(repository).resolve()) if Path(repository).exists() else repository)
+    local = Path(repository).resolve() if Path(repository).exists() else None
+    place = require_repository(str(local) if local else repository)
+    if ref is None:
+        from pratique.clients.git.checkout import checked_out
+
+        ref = (checked_out(local) if local else None) or "main"
     require_ref(ref)
     if Path(place).is_dir():
         _tell_uncommitted(Path(place), as_json=as_json)

@@ -225,10 +225,11 @@ def test_a_fetch_that_another_does_not_end_is_transient(arranged_git: ArrangedGi
         holder.stdin.write(b"held\n")
         holder.stdin.flush()
         holder.stdout.readline()
+        arranged_git.commit({"a": b"2"}, subject="Second")
         with pytest.raises(Transient, match="still fetching"):
             GitSource(tmp_path / "cache", fetch_within=timedelta(seconds=0.2)).resolve(arranged_git.repository, "main")
         holder.stdin.close()
-    assert arranged_git.source.resolve(arranged_git.repository, "main").subject == "Change"
+    assert arranged_git.source.resolve(arranged_git.repository, "main").subject == "Second"
 
 
 def test_a_machine_without_git_is_refused(arranged_git: ArrangedGit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from pratique.clients.exchange import exchange
+from pratique.clients.exchange import Exchanged, exchange
 from pratique.errors import Refused
 
 # What Git, curl and ssh need to reach a server and to find credentials; nothing else of the worker's environment.
@@ -59,9 +59,14 @@ class Failed(Exception):
         self.status, self.complaint = status, complaint
 
 
+def is_local(repository: str) -> bool:
+    """Whether the repository is a folder of this machine."""
+    return repository.startswith(("/", "file://"))
+
+
 def settings_text(repository: str) -> str:
     """The whole configuration that commands for `repository` see."""
-    local = repository.startswith(("/", "file://"))
+    local = is_local(repository)
     protocol = "file" if local else repository.split("://", maxsplit=1)[0] if "://" in repository else "ssh"
     text = _SETTINGS.format(protocol=protocol)
     if local:
@@ -79,15 +84,14 @@ class Git:
     folder: Path
     settings: Path
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        within: timedelta,
-        stdin: bytes = b"",
-        keep_open: Sequence[int] = (),
-    ) -> bytes:
+    def run(self, arguments: Sequence[str], *, within: timedelta, stdin: bytes = b"") -> bytes:
         """What the command writes; `Failed` for a status other than 0, `Transient` where it takes too long."""
+        return self.hear(arguments, within=within, stdin=stdin).written
+
+    def hear(
+        self, arguments: Sequence[str], *, within: timedelta, stdin: bytes = b"", keep_open: Sequence[int] = ()
+    ) -> Exchanged:
+        """As `run`, with what the command complains of, which it may do at status 0, too."""
         program = shutil.which("git")
         if program is None:
             raise Refused("there is no `git` on this machine: install it")
@@ -102,7 +106,7 @@ class Git:
         )
         if ended.status:
             raise Failed(ended.status, ended.complaint.decode(errors="replace"))
-        return ended.written
+        return ended
 
     def _environment(self) -> Mapping[str, str]:
         kept = {name: os.environ[name] for name in _KEPT if name in os.environ}

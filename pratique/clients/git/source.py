@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from pratique.clients.git.mirror import Mirror
+from pratique.clients.git.mirror import NAMES, Mirror
 from pratique.clients.git.tree import (
     FOLDER,
     LINK,
@@ -39,18 +39,20 @@ class GitSource:
     def resolve(self, repository: str, ref: str) -> Commit:
         """The commit that `ref` (branch, tag, full id or `refs/…`) names now.
 
-        A full id counts only where a branch or a tag holds it: a host that shares objects between forks
-        would otherwise give out a stranger's commit under this repository's name.
+        A full id counts only where a branch or a tag holds it, or where a local repository has it checked out: a host that
+        shares objects between forks would otherwise give out a stranger's commit under this repository's name.
         """
         require_ref(ref)
         mirror = self._mirror(repository)
         if is_commit_id(ref):
             if not _is_on_a_name(mirror, ref):
-                mirror.fetch()
+                mirror.follow(NAMES)
             if not _is_on_a_name(mirror, ref):
+                mirror.require_whole()
                 raise Refused(f"{repository}: no branch and no tag holds commit {ref}: push it, or name another")
             return _commit(mirror, ref)
-        mirror.fetch(ref if ref.startswith("refs/") and not ref.startswith(("refs/heads/", "refs/tags/")) else None)
+        places = _places(ref)
+        mirror.follow(places, None if ref.startswith(NAMES) or places != [ref] else ref)
         return _commit(mirror, _named(mirror, ref))
 
     def head_contains(self, repository: str, ref: str, commit: str) -> bool:
@@ -106,12 +108,17 @@ class GitSource:
 def _is_on_a_name(mirror: Mirror, commit: str) -> bool:
     if not mirror.holds(commit):
         return False
-    return bool(mirror.answers("for-each-ref", "--count=1", f"--contains={commit}", "refs/heads", "refs/tags"))
+    return bool(mirror.answers("for-each-ref", "--count=1", f"--contains={commit}", *NAMES))
+
+
+def _places(ref: str) -> list[str]:
+    """Where the ref may be."""
+    return [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
 
 
 def _named(mirror: Mirror, ref: str) -> str:
     """The commit's id that the ref names in the mirror."""
-    places = [ref] if ref.startswith("refs/") else [f"refs/heads/{ref}", f"refs/tags/{ref}"]
+    places = _places(ref)
     objects = {place: found for place in places if (found := mirror.answers("rev-parse", "--verify", "--quiet", place))}
     if not objects:
         if looks_abbreviated(ref):
