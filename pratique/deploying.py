@@ -16,6 +16,7 @@ from pratique.clients.exchange import exchange
 from pratique.clients.ports import Log
 from pratique.clients.prefect import Prefect, prefect_environment
 from pratique.errors import Invalid, Refused
+from pratique.scrub import scrub
 from pratique.warm.job_template import job_template
 
 AUTOMATIONS = Path("deployments/automations.yaml")
@@ -50,7 +51,7 @@ def deploy(checkout: Path, table: Path, environment: Mapping[str, str]) -> None:
         command, b"", name=f"prefect deploy {table}", within=_DEPLOYED_WITHIN, environment=variables, folder=checkout
     )
     if done.status != 0:
-        said = (stream.decode(errors="replace")[-1500:] for stream in (done.written, done.complaint))
+        said = (scrub(stream.decode(errors="replace"))[-1500:] for stream in (done.written, done.complaint))
         raise Refused(f"deploying {table} failed: {' '.join(said)}")
 
 

@@ -14,7 +14,7 @@ from typing import Any, ParamSpec, TypeVar
 from prefect.states import Failed
 
 from pratique.errors import Invalid, Refused, Transient, Waiting
-from tasks._step import tell_the_end
+from tasks._step import clean_of, tell_the_end
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,7 +29,12 @@ def told(flow: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
             return await flow(*arguments, **named)
         except (Refused, Transient, Waiting) as word:
             name = next(kind.__name__ for kind in (Invalid, Refused, Transient, Waiting) if isinstance(word, kind))
-            await tell_the_end(f"{name}: {word}", logging.WARNING if isinstance(word, Waiting) else logging.ERROR)
-            return Failed(name=name, message=str(word), data=word)
+            clean = clean_of(word)
+            await tell_the_end(f"{name}: {clean}", logging.WARNING if isinstance(word, Waiting) else logging.ERROR)
+            return Failed(name=name, message=str(clean), data=clean)
+        except Exception as unknown:
+            if (clean := clean_of(unknown)) is unknown:
+                raise
+            raise clean from None
 
     return run

@@ -121,14 +121,26 @@ async def tell_the_end(line: str, level: int) -> None:
 def _without_secrets(body: Callable[[], R]) -> R:
     try:
         return body()
-    except (Refused, Transient, Waiting) as known:
-        texts = [scrub(str(part)) for part in known.args]
-        if texts == [str(part) for part in known.args]:
+    except Exception as failure:
+        clean = clean_of(failure)
+        if clean is failure:
             raise
-        if isinstance(known, Waiting):
-            raise Waiting(*texts, until=known.until) from None
-        raise type(known)(*texts) from None
-    except Exception as unknown:
-        if scrub(text := f"{unknown!r} {unknown}") == text:
-            raise
-        raise Scrubbed(f"{type(unknown).__name__}: {scrub(str(unknown))}") from None
+        raise clean from None
+
+
+def clean_of(failure: Exception) -> Exception:
+    """The failure itself, where it says nothing secret; else one of the same word of ours, or `Scrubbed`, that does not."""
+    notes = list(getattr(failure, "__notes__", ()))
+    if isinstance(failure, Refused | Transient | Waiting):
+        said = [str(part) for part in failure.args]
+        texts = [scrub(part) for part in said]
+        if texts == said and [scrub(note) for note in notes] == notes:
+            return failure
+        clean: Exception = Waiting(*texts, until=failure.until) if isinstance(failure, Waiting) else type(failure)(*texts)
+    else:
+        if scrub(text := "\n".join([f"{failure!r} {failure}", *notes])) == text:
+            return failure
+        clean = Scrubbed(f"{type(failure).__name__}: {scrub(str(failure))}")
+    for note in notes:
+        clean.add_note(scrub(note))
+    return clean

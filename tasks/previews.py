@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect.artifacts import acreate_markdown_artifact
-
 from pratique.bootstrap import clients
 from pratique.decisions.previews import preview_report
 from pratique.errors import Refused
 from pratique.pipeline import preview
-from pratique.scrub import scrub
 from pratique.values.commit import Commit
 from pratique.values.preview import EnvironmentPreview, PreviewedService
 from tasks._retries import RETRY_INFRASTRUCTURE, RETRY_SOURCE
 from tasks._step import inline_step, step, tell
-from tasks.reports import artifact_key, tag_run
+from tasks.reports import artifact_key, tag_run, write_markdown
 
 
 @inline_step(RETRY_SOURCE)
@@ -51,8 +48,8 @@ async def report_preview(
 ) -> list[EnvironmentPreview]:
     """The previews, described in an artifact of the run; refused with every problem."""
     await tag_run({f"commit:{commit.short}", *({f"service:{service.service}"} if service.service else ())})
-    await acreate_markdown_artifact(
-        scrub(preview_report(commit, service, environments)),
+    await write_markdown(
+        preview_report(commit, service, environments),
         key=artifact_key("preview", service.service or "service", commit.short),
         description=f"{service.service or 'a service'}: what commit {commit.short} would change",
     )

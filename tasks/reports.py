@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from typing import Any
 
 import httpx
 from prefect import get_client
@@ -22,11 +23,22 @@ from pratique.errors import Refused, Transient
 from pratique.pipeline.places import upstream_first
 from pratique.pipeline.planning import Foreseen
 from pratique.pipeline.proving import prove_release
+from pratique.scrub import scrub, scrubbed
 from pratique.values.environment import Environment
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion
 from pratique.values.proof import Proof
 from pratique.values.release import StoredRelease
+
+
+async def write_markdown(text: str, *, key: str, description: str) -> None:
+    """An artifact of the run, without any secret that this process knows."""
+    await acreate_markdown_artifact(scrub(text), key=key, description=scrub(description))
+
+
+async def write_table(rows: Any, *, key: str, description: str) -> None:
+    """As `write_markdown`, a table: Prefect takes it as rows or as columns."""
+    await acreate_table_artifact(scrubbed(rows), key=key, description=scrub(description))
 
 
 async def label_run(stored: StoredRelease, environment: Environment | None = None) -> None:
@@ -47,7 +59,7 @@ async def tag_run(tags: AbstractSet[str]) -> None:
 async def report_release(stored: StoredRelease) -> StoredRelease:
     """The release, described in an artifact of the run."""
     release = stored.release
-    await acreate_markdown_artifact(
+    await write_markdown(
         reports.release_report(stored, clients().settings.registry.address),
         key=artifact_key("release", release.service, release.commit.short),
         description=f"{release.service}: the release of commit {release.commit.short}",
@@ -57,7 +69,7 @@ async def report_release(stored: StoredRelease) -> StoredRelease:
 
 async def report_plan(stored: StoredRelease, environment: Environment, plan: Plan) -> None:
     """The plan, as an artifact: what changes, or why nothing does."""
-    await acreate_markdown_artifact(
+    await write_markdown(
         reports.plan_report(stored, environment, plan),
         key=artifact_key("plan", environment.service, environment.name),
         description=f"{environment.service}: what changes in {environment.name}",
@@ -66,7 +78,7 @@ async def report_plan(stored: StoredRelease, environment: Environment, plan: Pla
 
 async def report_dry_run(stored: StoredRelease, environment: Environment, foreseen: Foreseen) -> Foreseen:
     """What would be decided and changed, as an artifact of a run that decides and changes nothing."""
-    await acreate_markdown_artifact(
+    await write_markdown(
         reports.dry_run_report(stored, environment, foreseen.plan, foreseen.judged.decision),
         key=artifact_key("dry-run", environment.service, environment.name),
         description=f"{environment.service}: what would be decided for {environment.name}, and change there",
@@ -78,7 +90,7 @@ async def report_promotion(promotion: Promotion) -> Promotion:
     """The promotion; the service's environment table is brought up to date, and its release's proof is shown."""
     with clients().ledger() as ledger:
         found = [ledger.granted(*place) for place in upstream_first(ledger, promotion.service)]
-    await acreate_table_artifact(
+    await write_table(
         reports.environment_table([held for held in found if held is not None]),
         key=artifact_key("environments", promotion.service),
         description=f"{promotion.service}: what is where",
@@ -91,7 +103,7 @@ async def report_proof(promotion: Promotion) -> None:
     """Everything about the release that can be proved, as an artifact; what is granted stays so where that cannot be read."""
     with suppress(Refused, Transient):
         proof = await asyncio.to_thread(_proof, promotion)
-        await acreate_markdown_artifact(
+        await write_markdown(
             proof_report(proof),
             key=artifact_key("proof", promotion.service, promotion.environment),
             description=f"{promotion.service}: what proves the release that {promotion.environment} holds",
@@ -108,7 +120,7 @@ async def report_wait(promotion: Promotion, why: str = "") -> None:
     """Why the promotion waits, as an artifact: for its time, as the ledger has it, or `why` it waits for the lock."""
     # A Prefect that does not answer must not end what waits in a queue of ours.
     with suppress(httpx.HTTPError):
-        await acreate_markdown_artifact(
+        await write_markdown(
             reports.wait_report(promotion, why),
             key=artifact_key("waiting", promotion.service, promotion.environment),
             description=f"{promotion.service}: why it waits in {promotion.environment}",
@@ -117,7 +129,7 @@ async def report_wait(promotion: Promotion, why: str = "") -> None:
 
 async def report_clock(steps: Sequence[Step], *, dry_run: bool) -> list[Step]:
     """The steps, as a table of the run: what moves, what waits and why, what is up to date."""
-    await acreate_table_artifact(
+    await write_table(
         reports.clock_table(steps),
         key="clock-dry-run" if dry_run else "clock",
         description="what would move, and what waits and why" if dry_run else "what moved, and what waits and why",
@@ -128,7 +140,7 @@ async def report_clock(steps: Sequence[Step], *, dry_run: bool) -> list[Step]:
 async def report_delivery(stored: StoredRelease, promotions: Sequence[Promotion]) -> list[Promotion]:
     """The promotions, summed up in an artifact with links to their runs."""
     release = stored.release
-    await acreate_markdown_artifact(
+    await write_markdown(
         reports.delivery_report(stored, promotions),
         key=artifact_key("delivery", release.service, release.commit.short),
         description=f"{release.service}: where commit {release.commit.short} went",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect.artifacts import acreate_table_artifact
-
 from pratique.bootstrap import clients
 from pratique.decisions.reports import reverification_table
 from pratique.errors import Exhausted, Refused
@@ -14,6 +12,7 @@ from pratique.values.promotion import Promotion
 from pratique.values.reverified import Reverified
 from tasks._retries import RETRY_LEDGER, RETRY_REGISTRY
 from tasks._step import inline_step, step, tell
+from tasks.reports import write_table
 
 
 @inline_step(RETRY_LEDGER)
@@ -33,7 +32,7 @@ def reverify_place(held: Promotion, *, dry_run: bool) -> Reverified:
 
 async def report_reverification(found: Sequence[Reverified], *, dry_run: bool) -> list[Reverified]:
     """What was found, as a table of the run; refused where anything is not well, so that nobody has to read it to know."""
-    await acreate_table_artifact(
+    await write_table(
         reverification_table(found),
         key="reverification-dry-run" if dry_run else "reverification",
         description="what is where, looked at again",

@@ -8,6 +8,7 @@ from prefect.runtime import flow_run
 
 from pratique.bootstrap import clients
 from pratique.pipeline.ruling import sign_by_pipeline
+from pratique.scrub import scrub
 from pratique.values.answer import GivenAnswer
 from pratique.values.asked import Asked
 from pratique.values.environment import Environment
@@ -29,7 +30,7 @@ def hold(passage: Passage, after: StoredRelease, reason: str) -> None:
         environment=passage.environment.name,
         promotion=passage.promotion.id,
         made_at=datetime.now(UTC),
-        reason=reason[:1000],
+        reason=scrub(reason)[:1000],
     )
     with clients().ledger() as ledger:
         known = ledger.rulings(passage.environment.service, passage.environment.name)
@@ -73,7 +74,7 @@ def record_click(
         plan=asked.plan.digest,
         policy=asked.policy,
         made_at=given.given_at,
-        reason=given.answer.reason,
+        reason=scrub(given.answer.reason),
         clicked_by=given.answer.name,
     )
     sign_by_pipeline(clients(), stored, ruling)

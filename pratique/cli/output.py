@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pratique.errors import Refused, Waiting
+from pratique.scrub import scrub, scrubbed
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -38,7 +39,7 @@ class Voice:
 
     def print(self, *parts: RenderableType, markup: bool = True) -> None:
         """Write a line, or something that rich can draw."""
-        self.rich.print(*parts, markup=markup)
+        self.rich.print(*(scrub(part) if isinstance(part, str) else part for part in parts), markup=markup)
 
     def hush(self, quiet: bool) -> None:  # noqa: FBT001  # as the option that asks for it says
         """Write nothing more, or write again."""
@@ -53,7 +54,9 @@ def show_json(content: object) -> None:
     """Print JSON, and nothing else, on standard output."""
     import json
 
-    typer.echo(json.dumps(content, default=_plain, indent=2, ensure_ascii=False))
+    # As plain values first: inside JSON's text a replacement could hit what is no text.
+    plain = json.loads(json.dumps(content, default=_plain))
+    typer.echo(json.dumps(scrubbed(plain), indent=2, ensure_ascii=False))
 
 
 def show_table(rows: Sequence[Row], *, empty: str) -> None:
@@ -90,7 +93,7 @@ def _short(value: object) -> str:
         case str() if value.startswith("sha256:"):
             return value[:19]
         case _:
-            return str(value)
+            return scrub(str(value))
 
 
 def _plain(value: Any) -> object:

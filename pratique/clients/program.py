@@ -15,6 +15,7 @@ from pathlib import Path
 
 from pratique.clients.exchange import bounded, started
 from pratique.errors import Invalid, Refused
+from pratique.scrub import redactor
 from pratique.values._base import Value
 
 LARGEST_ANSWER = 64 * 1024 * 1024
@@ -75,7 +76,8 @@ def run_program(
 def _end_of(file: Path) -> str:
     with file.open("rb") as stream:
         stream.seek(max(0, file.stat().st_size - _LAST_WORDS))
-        text = stream.read().decode(errors="replace")
+        # Its beginning was cut off, maybe within a secret.
+        text = redactor().cut(stream.read().decode(errors="replace"))
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return "".join(letter if letter.isprintable() else " " for letter in "; ".join(lines))[-_LAST_WORDS:]
 

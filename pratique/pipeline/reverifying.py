@@ -18,6 +18,7 @@ from pratique.errors import Refused, Transient
 from pratique.pipeline.ruling import sign_by_pipeline
 from pratique.pipeline.scanning import scan_release
 from pratique.pipeline.verification import judge
+from pratique.scrub import scrub
 from pratique.values.checks import CheckResult
 from pratique.values.digest import hex_of
 from pratique.values.environment import Environment, environment_of
@@ -111,6 +112,6 @@ def _revoke(clients: Clients, stored: StoredRelease, held: Promotion, reasons: S
         known = ledger.rulings(held.service)
     if any(isinstance(one.ruling, Revoke) and one.ruling.release == stored.digest for one in known):
         return
-    reason = f"looked at again in {held.environment}: {'; '.join(reasons)}"[:1000]
+    reason = scrub(f"looked at again in {held.environment}: {'; '.join(reasons)}")[:1000]
     about = {"service": held.service, "release": stored.digest, "commit": held.commit, "made_at": datetime.now(UTC)}
     sign_by_pipeline(clients, stored, Revoke.model_validate(about | {"reason": reason}))

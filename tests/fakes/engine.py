@@ -17,10 +17,10 @@ from pratique.clients.engine.container import environment_of
 from pratique.clients.engine.context import context_of
 from pratique.clients.engine.image_config import portable_config
 from pratique.clients.engine.layers import MEDIA_TYPE
-from pratique.clients.engine.redaction import redactor
 from pratique.clients.ports import ImageBuild, LayerFile, Log, OciImage
 from pratique.decisions.blue_green import Step, decide
 from pratique.errors import Refused
+from pratique.scrub import redactor
 from pratique.values.digest import digest_of
 from pratique.values.workload import DesiredWorkload, RunningContainer, WorkloadState
 
@@ -39,7 +39,7 @@ class FakeBuilder:
             source = archive.extractfile(build.section.dockerfile)
             assert source is not None
             steps = [line for line in source.read().decode().splitlines() if line.strip() and not line.startswith("#")]
-        redact = redactor(secrets.values())
+        redact = redactor(*secrets.values())
         for number, step in enumerate(steps, start=1):
             line = redact(f"Step {number}/{len(steps)} : {step}")
             log(line)

@@ -13,8 +13,8 @@ from pratique.clients.engine.classic import build_classic
 from pratique.clients.engine.connect import connect
 from pratique.clients.engine.export import export_image
 from pratique.clients.engine.progress import Progress
-from pratique.clients.engine.redaction import redactor
 from pratique.clients.ports import ImageBuild, Log, OciImage
+from pratique.scrub import redactor
 
 
 class EngineBuilder:
@@ -25,7 +25,7 @@ class EngineBuilder:
 
     def build(self, build: ImageBuild, secrets: Mapping[str, str], log: Log) -> str:
         """The id of the image built."""
-        progress = Progress(build, log, redactor(secrets.values()))
+        progress = Progress(build, log, redactor(*secrets.values()))
         if secrets:
             return build_with_secrets(self._address, self._tls, build, secrets, progress, cache=self._cache)
         return build_classic(self._engine, build, progress, cache=self._cache)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from pratique.clients.engine.place import ALIAS, COMMIT, FENCE, PORT, RELEASE, SPECIFICATION, WORKLOAD_ROLE, Place
+from pratique.clients.engine.place import ALIAS, COMMIT, FENCE, PORT, RELEASE, SECRETS, SPECIFICATION, WORKLOAD_ROLE, Place
+from pratique.scrub import remember
 from pratique.values.manifest import WorkloadSection
 from pratique.values.workload import DesiredWorkload
 
@@ -48,6 +49,7 @@ def options_of(
             FENCE: str(fence),
             PORT: str(section.port),
             ALIAS: alias,
+            SECRETS: ",".join(sorted(secrets)),
         },
         "user": section.user,
         "read_only": True,
@@ -77,6 +79,15 @@ def environment_of(desired: DesiredWorkload, secrets: Mapping[str, str]) -> dict
         "PRATIQUE_RELEASE": desired.release,
         "PRATIQUE_COMMIT": desired.commit,
     }
+
+
+def remember_secrets(attributes: Mapping[str, Any]) -> None:
+    """Let this process know the secrets of a container, given as the engine tells of it, before it reads what that writes."""
+    names = str((attributes["Config"].get("Labels") or {}).get(SECRETS, "")).split(",")
+    for variable in attributes["Config"].get("Env") or ():
+        name, _, value = variable.partition("=")
+        if name in names:
+            remember(value)
 
 
 def bytes_of(memory: str) -> int:

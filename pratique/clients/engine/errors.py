@@ -16,6 +16,7 @@ import urllib3
 from docker.errors import APIError, DockerException, InvalidVersion
 
 from pratique.errors import Refused, Transient
+from pratique.scrub import scrub
 
 _LONGEST = 600
 """Characters of the engine's own words that are passed on."""
@@ -66,7 +67,7 @@ class PortTaken(Refused):
 
 def verdict(doing: str, words: str, status: int | None = None) -> Refused | Transient:
     """The error for what the engine said while it was asked for `doing`, such as "pull 127.0.0.1:5000/hello@sha256:…"."""
-    said = " ".join(words.split())[:_LONGEST] or "it gave no reason"
+    said = " ".join(scrub(words).split())[:_LONGEST] or "it gave no reason"
     if _PORT_TAKEN.search(said):
         return PortTaken(f"the engine did not {doing}: {said} (publish another port, or end what listens on this one)")
     for pattern, remedy in _REMEDIES:

@@ -11,6 +11,7 @@ from docker import DockerClient
 from docker.utils.socket import frames_iter_no_tty
 
 from pratique.clients.engine.errors import translated
+from pratique.scrub import redactor
 
 OUTPUT_LIMIT = 4096
 """Bytes of output that are kept."""
@@ -45,7 +46,8 @@ def execute_in(engine: DockerClient, container: str, command: Sequence[str], tim
             # Both: the file that docker-py gives out, and the socket below it, which it leaves open.
             connection.close()
             raw.close()
-    text = output.decode(errors="replace").strip()
+    # The end of a long output was cut off, maybe within a secret.
+    text = redactor().cut(output.decode(errors="replace")).strip()
     if result["Running"]:
         return TIMED_OUT, f"it did not end within {timeout.total_seconds():g} s {text}".rstrip()
     return int(result["ExitCode"]), text

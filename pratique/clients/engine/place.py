@@ -27,6 +27,8 @@ ROLE = f"{_PREFIX}.role"
 STACK = f"{_PREFIX}.stack"
 PORT = f"{_PREFIX}.port"
 ALIAS = f"{_PREFIX}.alias"
+SECRETS = f"{_PREFIX}.secrets"
+"""The names of the variables that hold secrets, so that whoever looks at a container knows what it must not repeat."""
 
 WORKLOAD_ROLE = "workload"
 FRONT_ROLE = "front"

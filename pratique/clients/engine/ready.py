@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 
 from docker import DockerClient
 from docker.models.containers import Container
@@ -12,6 +11,7 @@ from pratique.clients.engine.errors import translated
 from pratique.clients.engine.execute import execute_in
 from pratique.clients.pauses import pause
 from pratique.errors import Refused, Transient
+from pratique.scrub import Redactor
 from pratique.values.manifest import WorkloadSection
 
 _STABLE = 1.0
@@ -20,7 +20,7 @@ _PAUSE = 0.1
 _LAST_LINES = 10
 
 
-def await_ready(engine: DockerClient, container: Container, section: WorkloadSection, redact: Callable[[str], str]) -> None:
+def await_ready(engine: DockerClient, container: Container, section: WorkloadSection, redact: Redactor) -> None:
     """Return when the container is ready; refused, with its last words, when it ends or is not within `ready_within`.
 
     The manifest's own health check is asked here, too: the engine asks it for the first time only after an interval.
@@ -42,9 +42,7 @@ def await_ready(engine: DockerClient, container: Container, section: WorkloadSec
         pause(_PAUSE)
 
 
-def _problem(
-    engine: DockerClient, container: Container, section: WorkloadSection, seconds: float, redact: Callable[[str], str]
-) -> str:
+def _problem(engine: DockerClient, container: Container, section: WorkloadSection, seconds: float, redact: Redactor) -> str:
     """Why it is not ready; empty where it is."""
     # The engine knows of a health check of the image's own, too.
     health = container.attrs["State"].get("Health", {}).get("Status")
@@ -63,9 +61,9 @@ def _problem(
     return "" if seconds >= min(_STABLE, section.ready_within.total_seconds()) else "it has just been started"
 
 
-def _last_words(container: Container, redact: Callable[[str], str]) -> str:
+def _last_words(container: Container, redact: Redactor) -> str:
     with translated(f"read the log of {container.name}"):
         output = container.logs(tail=_LAST_LINES).decode(errors="replace")
     # Redacted as a whole, before it is cut into lines: a secret may have several.
-    lines = redact(output).strip().splitlines()
+    lines = redact.cut(output).strip().splitlines()
     return f"its last lines: {' | '.join(lines)}" if lines else "it wrote nothing"

@@ -19,11 +19,11 @@ from pratique.clients.engine.image import require_image
 from pratique.clients.engine.network import address_of
 from pratique.clients.engine.place import ALIAS, PORT, Place
 from pratique.clients.engine.ready import await_ready
-from pratique.clients.engine.redaction import redactor
 from pratique.clients.ports import Log
 from pratique.clients.registry import Credentials
 from pratique.decisions.blue_green import Step
 from pratique.errors import FenceLost, Refused
+from pratique.scrub import redactor
 from pratique.values.workload import DesiredWorkload
 
 _STOPS_WITHIN = 10
@@ -105,7 +105,7 @@ class Rollout:
 
     def _await(self, container: Container) -> None:
         try:
-            await_ready(self.engine, container, self.desired.section, redactor(self.secrets.values()))
+            await_ready(self.engine, container, self.desired.section, redactor(*self.secrets.values()))
         except Refused:
             self.log(f"{self.place}: {container.name} did not become ready and is removed; what served before still does")
             self._remove(container)

@@ -14,6 +14,7 @@ from docker import DockerClient
 from docker.models.containers import Container
 
 from pratique.clients.engine.connect import connect
+from pratique.clients.engine.container import remember_secrets
 from pratique.clients.engine.execute import execute_in
 from pratique.clients.engine.front import Front
 from pratique.clients.engine.network import require_network
@@ -51,7 +52,11 @@ class DockerWorkloads:
         place = self._place(service, environment)
         view = self._front(place).look()
         serving = view.serving if view else ""
-        found = tuple(_described(container, serving) for container in self._containers(place))
+        containers = self._containers(place)
+        for container in containers:
+            # What checks and commands will show may hold them, and whoever looks again has read nothing from Vault.
+            remember_secrets(container.attrs)
+        found = tuple(_described(container, serving) for container in containers)
         return WorkloadState(
             containers=found,
             address=f"{self._target.address}:{view.port}" if view and any(one.serving for one in found) else "",

@@ -6,6 +6,7 @@ Git has one exit status for everything, so its English messages are read; the fi
 from __future__ import annotations
 
 from pratique.errors import Refused, Transient
+from pratique.scrub import scrub
 
 _NO_ACCESS = "give this machine access: an SSH key, ~/.netrc or GIT_ASKPASS"
 _NO_REPOSITORY = "check the address, and that this machine may read it"
@@ -50,7 +51,7 @@ def fetch_error(repository: str, complaint: str) -> Refused | Transient:
 
 def last_words(complaint: str) -> str:
     """The line of the complaint that says most, on one line and without control characters, 300 letters at most."""
-    lines = [line.strip() for line in complaint.splitlines() if line.strip()]
+    lines = [line.strip() for line in scrub(complaint).splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
     line = (telling or lines or ["nothing"])[0]
     return "".join(letter if letter.isprintable() else " " for letter in line)[:300]

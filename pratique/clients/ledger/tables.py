@@ -35,6 +35,8 @@ from sqlalchemy import (
     text,
 )
 
+from pratique.scrub import scrub
+
 METADATA = MetaData(
     # Names of our own, so that a later migration can speak of them on either database.
     naming_convention={
@@ -47,6 +49,16 @@ METADATA = MetaData(
 
 # SQLite counts up by itself in a column of exactly this type only.
 _Number = BigInteger().with_variant(Integer, "sqlite")
+
+
+class FreeText(TypeDecorator[str]):
+    """What people and programs say, without any secret that this process knows."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002  # SQLAlchemy's
+        return None if value is None else scrub(value)
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -96,7 +108,7 @@ promotions = Table(
     Column("commit_id", String(64), nullable=False),
     Column("requested_by", Text, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", FreeText, nullable=False),
     Column("fence", BigInteger),
     Column("started_at", UtcTime, nullable=False),
     Column("finished_at", UtcTime),
@@ -168,7 +180,7 @@ inbox = Table(
     # The event itself: a new field of it needs no migration.
     Column("document", Text, nullable=False),
     Column("state", String(16), nullable=False),
-    Column("reason", Text, nullable=False),
+    Column("reason", FreeText, nullable=False),
     Column("received_at", UtcTime, nullable=False),
     Column("due_at", UtcTime),
     Column("attempts", Integer, nullable=False),
@@ -183,7 +195,7 @@ inbox = Table(
     Column("reported", String(16)),
     Column("reported_run", String(64), nullable=False, server_default=text("''")),
     Column("report_attempts", Integer, nullable=False, server_default="0"),
-    Column("report_problem", Text, nullable=False, server_default=text("''")),
+    Column("report_problem", FreeText, nullable=False, server_default=text("''")),
     Column("report_fence", BigInteger, nullable=False, server_default="0"),
     Column("report_due_at", UtcTime),
     UniqueConstraint("forge", "delivery"),

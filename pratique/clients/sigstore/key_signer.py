@@ -6,6 +6,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from pratique.clients.ports import SigningKeys
 from pratique.clients.sigstore.bundle import write_key_bundle
+from pratique.clients.sigstore.free_text import without_secrets
 from pratique.clients.sigstore.keys import SignersKey, read_keys
 from pratique.decisions.dsse import pre_authentication_encoding
 from pratique.errors import Invalid, Refused
@@ -25,7 +26,7 @@ class KeyEvidenceSigner:
         version, pem = self._keys.public_key(self._name)
         place = f"signing key {self._name}, version {version}"
         key = _p256(pem, place)
-        payload = statement.payload()
+        payload = without_secrets(statement).payload()
         message = pre_authentication_encoding(PAYLOAD_TYPE, payload)
         signature = self._keys.sign(self._name, version, message)
         if not key.signed(signature, message):

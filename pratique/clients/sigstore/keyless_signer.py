@@ -12,6 +12,7 @@ from sigstore.oidc import IdentityError, IdentityToken
 from sigstore.verify import Verifier
 from sigstore.verify.policy import OIDCIssuer
 
+from pratique.clients.sigstore.free_text import without_secrets
 from pratique.clients.sigstore.roots import private_trust_config, public_trust_config
 from pratique.clients.sigstore.services import in_our_words, signing_context
 from pratique.errors import Invalid, Refused, Transient
@@ -29,7 +30,7 @@ class KeylessEvidenceSigner:
 
     def sign(self, statement: Statement) -> bytes:
         """A bundle with certificate, log entry and, where the deployment has an authority, a timestamp."""
-        payload = statement.payload()
+        payload = without_secrets(statement).payload()
         with signing_context(self._config) as context:
             identity = self._identity()
             try:
