@@ -193,9 +193,8 @@ def flows_here() -> Iterator[FlowsHere]:
         patch.setattr(prefect.runtime.flow_run, "__getattr__", of_run)
         patch.setattr("tasks._step.get_run_logger", lambda: logging.getLogger("tests.flows_here"))
         patch.setattr("tasks.reports.get_client", client)
-        for module in ("reports", "reverifying"):
-            patch.setattr(f"tasks.{module}.acreate_table_artifact", artifact)
-        patch.setattr("tasks.reports.acreate_markdown_artifact", artifact)
+        for kind in ("markdown", "table"):
+            patch.setattr(f"tasks.reports.acreate_{kind}_artifact", artifact)
         yield here
 
 
