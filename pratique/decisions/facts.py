@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from pratique.decisions.contents import contents_of
+from pratique.decisions.counted import allowance_of, asked_of, exceptions_of, seconds, tally, told_to_gates, words_of
 from pratique.decisions.evidence import Gathered
-from pratique.decisions.ruled import approvals_of, exceptions_of, holds_of, revocations_of
+from pratique.decisions.ruled import holds_of, revocations_of
 from pratique.decisions.situation import Situation
 from pratique.decisions.windows import opening_at
 from pratique.values.digest import Digest
 from pratique.values.evidence import SIGNATURE_PREDICATE, IdentitySigner, Signer
 from pratique.values.facts import (
-    ApprovalsFacts,
+    ApprovalFacts,
     ChainFacts,
     CommitFacts,
     EnvironmentFacts,
@@ -25,7 +27,6 @@ from pratique.values.facts import (
     SignerFacts,
     SubjectFacts,
 )
-from pratique.values.people import People
 from pratique.values.promotion import PromotionState
 from pratique.values.requirements import Requirements
 
@@ -35,6 +36,9 @@ def facts_of(situation: Situation) -> Facts:
     release = situation.stored.release
     chain = situation.chain
     plan = situation.plan
+    environment, people = situation.environment.name, situation.people
+    words = words_of(situation.rulings.counted, environment, people, release.commit)
+    signed = exceptions_of(situation.rulings.counted, environment, allowance_of(situation.exceptions, people), situation.now)
     return Facts(
         purpose=situation.purpose,
         now=seconds(situation.now),
@@ -43,8 +47,8 @@ def facts_of(situation: Situation) -> Facts:
         release=_release(situation),
         environment=_environment(situation),
         gates=(
-            _requirements("service", situation.environment.gates, situation.people),
-            _requirements("operator", situation.asked_by_operator, situation.people),
+            _requirements("service", situation.environment.gates, situation, words),
+            _requirements("operator", situation.asked_by_operator, situation, words),
         ),
         chain=ChainFacts(
             grants=tuple(
@@ -60,16 +64,11 @@ def facts_of(situation: Situation) -> Facts:
             faults=chain.faults,
         ),
         plan=None if plan is None else PlanFacts(digest=plan.digest, changes=plan.changes, reason=plan.reason),
-        approvals=approvals_of(situation),
-        exceptions=exceptions_of(situation),
+        approvals=words,
+        exceptions=tuple(one.facts for one in signed if not one.wrong),
         revocations=revocations_of(situation),
         holds=holds_of(situation),
     )
-
-
-def seconds(moment: datetime) -> int:
-    """Whole seconds since 1970."""
-    return int(moment.timestamp())
 
 
 def signer_facts(signer: Signer) -> SignerFacts:
@@ -139,23 +138,17 @@ def _environment(situation: Situation) -> EnvironmentFacts:
     )
 
 
-def _requirements(by: str, asked: Requirements, people: People) -> RequirementFacts:
-    approvals = asked.approvals
+def _requirements(by: str, asked: Requirements, situation: Situation, words: Sequence[ApprovalFacts]) -> RequirementFacts:
+    approvals = None if asked.approvals is None else asked_of(asked.approvals, situation.people)
+    plan = None if situation.plan is None else situation.plan.digest
+    found = None if approvals is None else tally(approvals, words, plan=plan, policy=situation.policy, now=situation.now)
     vulnerabilities = asked.vulnerabilities
     licences = asked.licences
     return RequirementFacts.model_validate(
         {
             "by": by,
             "soak": None if asked.soak is None else int(asked.soak.total_seconds()),
-            "approvals": None
-            if approvals is None
-            else ApprovalsFacts(
-                required=approvals.required,
-                people=tuple(sorted(people.named(approvals.from_))),
-                not_author=approvals.not_author,
-                expires=int(approvals.expires.total_seconds()),
-                clicks=approvals.clicks,
-            ),
+            "approvals": None if approvals is None or found is None else told_to_gates(approvals, found),
             "vulnerabilities": None
             if vulnerabilities is None
             else vulnerabilities.model_dump(exclude={"scanned_within"})

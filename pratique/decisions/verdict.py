@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
+from pratique.decisions.counted import passed_over
 from pratique.values._base import Value
 from pratique.values.decision import Decision, Wait
 from pratique.values.facts import ExceptionFacts
@@ -33,17 +34,17 @@ def verdict_of(gates: Sequence[GateVerdict], exceptions: Sequence[ExceptionFacts
         reasons.append("no gate was asked, so nothing speaks for this: configure at least one")
     for gate in gates:
         for denial in gate.denials:
-            passed = _passed_over(gate.gate, denial.finding, exceptions)
-            if passed is None:
+            found = passed_over(gate.gate, denial.finding, exceptions)
+            if found is None:
                 reasons.append(f"gate {gate.gate}: {denial.reason}")
             else:
-                excepted.append(_excepted(gate.gate, denial.reason, passed))
+                excepted.append(_excepted(gate.gate, denial.reason, found))
         for wait in gate.waits:
-            passed = _passed_over(gate.gate, "", exceptions)
-            if passed is None:
+            found = passed_over(gate.gate, "", exceptions)
+            if found is None:
                 waits.append(wait.model_copy(update={"reason": f"gate {gate.gate}: {wait.reason}"}))
             else:
-                excepted.append(_excepted(gate.gate, wait.reason, passed))
+                excepted.append(_excepted(gate.gate, wait.reason, found))
     decision = Decision(reasons=tuple(reasons), waits=tuple(waits))
     return Verdict(decision=decision, excepted=tuple(excepted))
 
@@ -52,12 +53,6 @@ def _missing(gates: Iterable[GateVerdict], expected: Collection[str]) -> list[st
     """Expected gates of which none of ours said anything; one of the same name by somebody else is not ours."""
     heard = {gate.gate for gate in gates if gate.origin == "pratique"}
     return sorted(set(expected) - heard)
-
-
-def _passed_over(gate: str, finding: str, exceptions: Iterable[ExceptionFacts]) -> ExceptionFacts | None:
-    """The exception that lasts longest of those for the whole gate, or for this finding of it."""
-    fitting = [one for one in exceptions if one.gate == gate and (not one.finding or one.finding == finding)]
-    return max(fitting, key=lambda one: one.expires_at, default=None)
 
 
 def _excepted(gate: str, reason: str, exception: ExceptionFacts) -> Excepted:

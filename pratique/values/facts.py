@@ -101,8 +101,32 @@ class EnvironmentFacts(Value):
     """The environments before it that have granted the release, as the ledger has it."""
 
 
+class ApprovalFacts(Value):
+    """A plan of this release in this environment, approved or rejected; the newest word of each person."""
+
+    kind: Literal["approve", "reject"]
+    by: str
+    """A person of the settings; for a click whoever they said they were."""
+    is_click: bool = False
+    is_author: bool = False
+    """The commit's author, by address."""
+    plan: Digest
+    policy: Digest
+    made_at: int
+    expires_at: int | None = None
+    reason: str = ""
+    bundle: Digest
+
+
+class UncountedFacts(Value):
+    """An approval that does not count for who asks."""
+
+    by: str
+    why: tuple[str, ...]
+
+
 class ApprovalsFacts(Value):
-    """How many have to approve; see `Approvals`."""
+    """How many have to approve, see `Approvals`; and whose word counts for that."""
 
     required: int
     people: tuple[str, ...]
@@ -110,6 +134,12 @@ class ApprovalsFacts(Value):
     not_author: bool
     expires: int
     clicks: bool
+    counted: tuple[str, ...] = ()
+    """Who has approved of this plan under this policy, each person once."""
+    objections: tuple[ApprovalFacts, ...] = ()
+    """Rejections of this plan by somebody who has a say."""
+    not_counted: tuple[UncountedFacts, ...] = ()
+    """Of each approval that does not count: whose, and why."""
 
 
 class RequirementFacts(Value):
@@ -131,23 +161,6 @@ class PlanFacts(Value):
     digest: Digest
     changes: tuple[Change, ...] = ()
     reason: str = ""
-
-
-class ApprovalFacts(Value):
-    """A plan of this release in this environment, approved or rejected; the newest word of each person."""
-
-    kind: Literal["approve", "reject"]
-    by: str
-    """A person of the settings; for a click whoever they said they were."""
-    is_click: bool = False
-    is_author: bool = False
-    """The commit's author, by address."""
-    plan: Digest
-    policy: Digest
-    made_at: int
-    expires_at: int | None = None
-    reason: str = ""
-    bundle: Digest
 
 
 class ExceptionFacts(Value):

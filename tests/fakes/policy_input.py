@@ -9,7 +9,9 @@ from typing import Any
 from pratique.clients.rego import child
 from pratique.clients.rego.engine import RegoPolicies
 from pratique.clients.rego.process import Limits, Question
+from pratique.decisions.counted import tally, told_to_gates
 from pratique.decisions.policy_example import DAY, DIGESTS, NOW, document
+from pratique.values.facts import ApprovalFacts, ApprovalsFacts
 from pratique.values.gate import GateVerdict, Module
 
 POLICY, PLAN = DIGESTS["policy"], DIGESTS["plan"]
@@ -51,7 +53,19 @@ def changed(case: dict[str, Any]) -> dict[str, Any]:
         found[name] = [{**copy.deepcopy(usual), **one} for one in case.get(name, [])]
     for path, value in case.get("set", {}).items():
         _set(found, path.split("."), value)
-    return _named(found)
+    return counted(_named(found))
+
+
+def counted(found: dict[str, Any]) -> dict[str, Any]:
+    """The document, with whose word counts as the pipeline would have it."""
+    plan = (found.get("plan") or {}).get("digest")
+    words = [ApprovalFacts.model_validate(one) for one in found["approvals"]]
+    for gate in found["gates"]:
+        if gate["approvals"] is not None:
+            asked = ApprovalsFacts.model_validate(gate["approvals"])
+            come_to = tally(asked, words, plan=plan, policy=found["policy"], now=found["now"])
+            gate["approvals"] = told_to_gates(asked, come_to).model_dump(mode="json")
+    return found
 
 
 def _set(place: Any, path: list[str], value: Any) -> None:
