@@ -161,9 +161,11 @@ def _grow(tree: Tree, part: Part) -> None:
 
     from pratique.decisions.proof_report import headline
 
-    branch = tree.add(escape(headline(part)), style="red" if part.wrong else "")
+    branch = tree.add(escape(headline(part)), style="red" if part.problems else "")
     for one in part.wrong:
         branch.add(escape(f"wrong: {one}"), style="red")
+    for one in part.missing:
+        branch.add(escape(f"missing: {one}"), style="red")
     for one in part.says:
         branch.add(escape(one), style="dim")
     for below in part.parts:

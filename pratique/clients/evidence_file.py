@@ -33,13 +33,20 @@ class EvidenceFile:
     def __init__(self, manifests: Iterable[Kept], blobs: Mapping[Digest, bytes]) -> None:
         self._manifests = {(kept.repository, kept.manifest.digest): kept.manifest for kept in manifests}
         self._blobs = dict(blobs)
+        self._holders: dict[Digest, set[str]] = {}
+        """Of which repositories each blob is, as their manifests name it; none: the export's own, which are of any."""
+        for (repository, _), stored in self._manifests.items():
+            document = documents.read_document(stored.content)
+            for part in () if document is None else (document.config, *document.layers):
+                if part is not None:
+                    self._holders.setdefault(part.digest, set()).add(repository)
 
     def manifest(self, repository: str, digest: Digest) -> StoredManifest | None:
         return self._manifests.get((repository, digest))
 
     def blob(self, repository: str, digest: Digest) -> bytes:
         content = self._blobs.get(digest)
-        if content is None:
+        if content is None or not {repository, ""} & self._holders.get(digest, set()):
             raise Refused(f"the file holds no blob {digest} of {repository}")
         return content
 

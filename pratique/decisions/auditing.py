@@ -1,18 +1,22 @@
-"""What the ledger says of a time, compared with what signatures say: the ledger is an index, the signature is the proof."""
+"""An audit: what the ledger says of a time, then the one proof, then what the ledger says differently.
+
+The ledger is an index, the signature is the proof: whether a grant is supported is said by
+`pratique.decisions.proving` alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
-from pratique.decisions.chain import Chain, SignedGrant
-from pratique.decisions.citing import Read, told
+from pratique.decisions.chain import SignedGrant
 from pratique.values._base import Value
-from pratique.values.audit import Approver, Audit, CitedEvidence, Replaced
+from pratique.values.audit import Approver, Audit, CitedEvidence, EvidenceKind, Replaced
 from pratique.values.digest import Digest
 from pratique.values.grant import Grant
 from pratique.values.plan import Change
 from pratique.values.promotion import Promotion
+from pratique.values.proof import Part, Proof
 from pratique.values.ruling import Hold, Lift, Revoke, SignedRuling
 
 
@@ -28,18 +32,22 @@ class Looked(Value):
     after: Promotion | None = None
     """What the ledger has as granted next, by other evidence."""
     grant: SignedGrant | None = None
-    chain: Chain | None = None
-    """The release's, as the environment's own trust has it."""
+    """What the ledger names as its evidence, read by its digest."""
+    part: Part | None = None
+    """The grant, and everything that it names, as the proof has them."""
+    proof: Proof | None = None
+    """Of the release that was granted."""
     following: SignedGrant | None = None
     """The grant of what was granted next."""
     problems: tuple[str, ...] = ()
-    """Why the grant, its chain or the following grant could not be read or verified."""
-    cited: tuple[Read, ...] = ()
+    """Why the grant, its release or the following grant could not be read."""
     replaced: Replaced | None = None
     rulings: tuple[tuple[SignedRuling, str], ...] = ()
     """Holds, lifts and revocations as the ledger has them until the end of that time, and why each is not proved."""
     revoked: tuple[SignedRuling, ...] = ()
     """Revocations of the release, by signed evidence."""
+    unfit: str = ""
+    """Why what the ledger names as evidence is no grant of that release; empty where it is one, or none is named."""
     against: tuple[str, ...] = ()
     """What the gates have against it today."""
 
@@ -49,7 +57,7 @@ def audit_of(looked: Looked) -> Audit:
     held, signed = looked.held, looked.grant
     grant = None if signed is None else signed.grant
     until = None if looked.after is None else looked.after.finished_at
-    evidence = tuple(told(read, held, grant) for read in looked.cited)
+    evidence = tuple(_evidence(looked))
     revocations = tuple(
         f"revoked by {one.by or 'the pipeline'} on {one.ruling.made_at:%Y-%m-%d}: {one.ruling.reason}" for one in looked.revoked
     )
@@ -78,7 +86,7 @@ def audit_of(looked: Looked) -> Audit:
         rulings=tuple(_rulings_of(looked, until)),
         against=tuple(dict.fromkeys((*revocations, *looked.against))),
         differences=tuple(_differences(looked)),
-        faults=(*looked.problems, *_faults(looked, evidence)),
+        faults=tuple(dict.fromkeys((*looked.problems, *_faults(looked)))),
     )
 
 
@@ -93,15 +101,57 @@ def _changes(own: Promotion | None, grant: Grant | None) -> tuple[Change, ...] |
     return own.asked.plan.changes
 
 
-def _faults(looked: Looked, evidence: tuple[CitedEvidence, ...]) -> Iterator[str]:
+_NAMES: Mapping[str, EvidenceKind] = {
+    "verdict": "verdict",
+    "checks": "results",
+    "approval": "approval",
+    "exception": "exception",
+}
+"""What a grant names, by the part of its proof."""
+
+
+def _evidence(looked: Looked) -> Iterator[CitedEvidence]:
+    """The grant, and what it names, as far as they can be had."""
     if looked.held.evidence is None:
+        return
+    signed, part = looked.grant, looked.part
+    if signed is None or part is None:
+        yield CitedEvidence(kind="grant", bundle=looked.held.evidence, problem=looked.unfit)
+        return
+    grant = signed.grant
+    says = f"{grant.kind} into {grant.environment}, fence {grant.fence}"
+    problem = "; ".join((*([looked.unfit] if looked.unfit else []), *part.problems))
+    yield CitedEvidence(kind="grant", bundle=signed.bundle, by=", ".join(part.by), made_at=part.at, says=says, problem=problem)
+    for below in part.parts:
+        if below.kind in _NAMES and below.digest is not None:
+            yield CitedEvidence(
+                kind=_NAMES[below.kind],
+                bundle=below.digest,
+                by=below.person or ", ".join(below.by),
+                made_at=below.at,
+                says="; ".join((*([below.name] if below.kind == "exception" else []), *below.says)),
+                problem="; ".join(below.problems),
+            )
+
+
+def _faults(looked: Looked) -> Iterator[str]:
+    """Whatever the proof has against the release, and against the grant and those that it rests on."""
+    evidence, proof = looked.held.evidence, looked.proof
+    if evidence is None:
         yield f"nobody signed that promotion {looked.held.id} was granted: the ledger says so, and nothing else does"
-    for one in evidence:
-        if one.problem:
-            yield f"{one.kind} {one.bundle}: {one.problem}"
-    if looked.grant is not None and looked.chain is not None and looked.grant not in looked.chain.history:
-        mine = [fault for fault in looked.chain.faults if looked.grant.bundle[7:19] in fault]
-        yield from mine or [f"grant {looked.grant.bundle} is not attached to the release any more"]
+        return
+    if looked.unfit:
+        yield f"grant {evidence}: {looked.unfit}"
+    if proof is None:
+        return
+    yield from proof.of_the_release
+    environment = looked.held.environment
+    if proof.of_grant(environment, evidence) is None:
+        # The rest of what is said of it there is about other grants.
+        here = (one for part in proof.parts if part.kind == "environment" for one in part.problems)
+        yield from (one for one in here if f" {evidence[7:19]} " in one)
+    yield from proof.of_lineage(environment, evidence)
+    yield from proof.by_the_ledger
 
 
 def _differences(looked: Looked) -> Iterator[str]:

@@ -32,9 +32,9 @@ def proof_report(proof: Proof) -> str:
 
 def _lines(part: Part, depth: int) -> Iterator[str]:
     indent = "  " * depth
-    wrong = "**wrong**: " if part.wrong else ""
+    wrong = "**wrong**: " if part.problems else ""
     yield f"{indent}- {wrong}{escaped(headline(part))}"
-    for one in (*part.wrong, *part.says):
+    for one in (*part.problems, *part.says):
         yield f"{indent}  - {escaped(one)}"
     for below in part.parts:
         yield from _lines(below, depth + 1)

@@ -1,169 +1,172 @@
-"""The proof of a release: every signature, link, digest, order and time of it, from its commit to the last environment.
+"""The one proof: which grants the signed evidence of a release supports, and what speaks against each.
 
     proof = prove(seen)
-    proof.problems
+    proof.problems                       # `pratique verify`, and of a file `pratique verify --bundle`
+    proof.of_lineage("prod", grant)      # `pratique audit`
+    supported_in(seen, "prod", recorded) # the gate `upstream`, and with it promotions, rollbacks and `reverify`
 
-Nothing here asks the ledger or the clock; `seen` holds everything, so what a file holds is judged as what a registry holds.
+Nothing here asks the ledger or the clock: `seen` holds everything, so what a file holds is judged as what a registry holds.
+
+The rules, in the order in which they are checked; each has its test, by its number, in
+`tests/unit/decisions/test_proof_rules.py`.
+What breaks a rule is *wrong*, or it is *missing*: not there to be looked at, so that nobody can tell. Neither is ever a yes.
+
+The release, whatever was granted:
+
+ 1. Its commit is of the repository that the operator lists for the service.
+ 2. The infrastructure bundle is there, as the release names it by digest.
+ 3. It and each of its images is signed, by somebody whom every environment trusts that has granted it.
+ 4. It and each of its images has provenance by such a signer, which names its commit and every part of it.
+ 5. What says that it is a grant or a ruling is signed by somebody who may make one.
+ 6. Each ruling about it says of itself what the release says, and whoever signed it may make one of its kind.
+ 7. Nobody has revoked it. This speaks against it today, and takes nothing from what was granted before.
+
+Each grant, as its environment believes it:
+
+ 8. It says of itself what the release says, names exactly the environments that come before, and its time has come.
+ 9. Each grant that it is linked to is kept to rules 8 and 9 itself, is of the environment that it is named for, and is no
+    later; one that it restores has a lower fence.
+10. The settings know its environment.
+11. It was not granted before it began.
+12. The verdict that it names is there: by these gates, about this release here, under the same policy, passed, in time, and
+    neither looked at less nor passed over anything else than the grant names.
+13. Everything that the verdict looked at is there.
+14. The results of the checks that it names are there, and name the same checks, all passed.
+15. Each approval that it names is there, and is this person's, of this plan under this policy here, no later than the grant.
+16. Each exception that it names is there, is for this environment, and was not over when the gates decided.
+17. Each exception is signed word for word by enough people who may make one, for no longer than one may last.
+18. As many people have approved as the service asks for, and as the operator does where the policy is today's; nobody who has a
+    say had rejected the plan. Nobody is asked about a rollback, or where an exception passes over approvals.
+19. What it says it replaces is there: an earlier grant of the service in the same environment, under a lower fence.
+
+A grant is *supported* where it keeps to rules 8 to 19, and so does each that it is linked to.
+Whose word counts (15 to 18) is decided in `pratique.decisions.counted`, as of when the gates decided.
+
+The ledger, where it was asked:
+
+20. What it has on record as granted is a grant that keeps to rules 8 and 9.
+21. What it has on record as ruled is a ruling that keeps to rule 6.
 """
 
 from __future__ import annotations
 
-from pratique.decisions.chain import Chain
-from pratique.decisions.evidence import Gathered
-from pratique.decisions.gates import everything_has_provenance, everything_is_signed
-from pratique.decisions.origin import comes_from_its_repository
-from pratique.decisions.proven_grants import ProvenGrant, signer_name
-from pratique.decisions.ruling_reasons import named_bundles
-from pratique.decisions.seen import Seen
-from pratique.decisions.situation import Situation
-from pratique.values.decision import Decision, all_of
-from pratique.values.digest import digest_of
-from pratique.values.environment import environment_of
-from pratique.values.evidence import PROVENANCE_PREDICATE, SIGNATURE_PREDICATE
-from pratique.values.grant import GRANT_PREDICATE
-from pratique.values.proof import Part, Proof
-from pratique.values.ruling import RULING_PREDICATE, Hold, Lift, Revoke, SignedRuling
+from collections.abc import Mapping, Sequence
 
-_OURS = (GRANT_PREDICATE, RULING_PREDICATE)
-"""What only the pipeline and the people of the settings make: made by anybody else, it is meant to deceive."""
+from pratique.decisions.chain import Chain, SignedGrant, links_of, unproven
+from pratique.decisions.proven_grants import ProvenGrant
+from pratique.decisions.proven_releases import artifact_part, commit_part, release_part
+from pratique.decisions.seen import Seen
+from pratique.values._base import Value
+from pratique.values.digest import Digest
+from pratique.values.proof import GrantProof, Part, Proof
+
+
+class Supported(Value):
+    """What an environment has as granted, after every rule."""
+
+    chain: Chain
+    """The grants that are supported."""
+    missing: tuple[str, ...] = ()
+    """Why nobody can tell whether the environment itself has granted the release; empty where that can be told."""
 
 
 def prove(seen: Seen) -> Proof:
     """The whole proof, each part with what is missing or wrong."""
     release = seen.stored.release
+    names = [name for layer in release.manifest.generations for name in layer]
     chains = {name: seen.chain_in(name) for name in release.manifest.environments}
-    environments = [
-        part for layer in release.manifest.generations for name in layer for part in [_environment(seen, name, chains[name])]
-    ]
+    grants = [one for name in names for one in _grants(seen, name, chains[name])]
     return Proof(
         service=release.service,
         release=seen.stored.digest,
         commit=release.commit.id,
         label=seen.stored.label,
         parts=(
-            _commit(seen),
+            commit_part(seen),
             *(artifact_part("image", image.name, seen.of(image.reference)) for image in release.images),
             Part(
                 kind="infrastructure",
                 digest=release.infrastructure,
-                wrong=(seen.infrastructure,) if seen.infrastructure else (),
+                missing=(seen.infrastructure,) if seen.infrastructure else (),  # 2
             ),
-            _release(seen, chains),
-            *environments,
+            release_part(seen, chains),
+            *(_environment(seen, name, chains[name], grants) for name in names),
+            *_ledger(seen, chains),
         ),
+        grants=tuple(grants),
     )
 
 
-def _commit(seen: Seen) -> Part:
-    release, commit = seen.stored.release, seen.stored.release.commit
-    return Part(
-        kind="commit",
-        name=commit.id,
-        at=commit.committed_at,
-        says=(commit.subject, f"by {commit.author}", f"of {commit.repository}"),
-        wrong=comes_from_its_repository(release.service, commit.repository, seen.material.origins).reasons,
-    )
+def supported_in(seen: Seen, environment: str, recorded: Mapping[str, Digest]) -> Supported:
+    """The grants that are supported, as the environment believes them: what the gates are told, and `prove` says.
+
+    Of each environment that the ledger has on record as having granted it, that very grant counts, and no other.
+    """
+    chain = seen.chain_in(environment)
+    against: dict[Digest, str] = {}
+    absent: set[Digest] = set()
+    for one in _grants(seen, environment, chain):
+        parts = list(one.part.walk())
+        wrong = [problem for part in parts for problem in part.wrong]
+        missing = [problem for part in parts for problem in part.missing]
+        if problems := [*wrong, *missing]:
+            against[one.bundle] = problems[0].removeprefix(f"grant {one.bundle[7:19]} in {one.environment!r}: ")
+        if missing and not wrong:
+            absent.add(one.bundle)
+    supported = chain.without(against, absent).on_record(recorded)
+    if environment in supported.by_environment:
+        return Supported(chain=supported)
+    faults = [fault for fault in supported.faults if f" {environment!r} " in fault]
+    if not faults:
+        return Supported(chain=supported, missing=(f"no grant in {environment!r} is attached by anyone whom it trusts",))
+    is_unclear = all(fault in supported.absent for fault in faults)
+    return Supported(chain=supported, missing=tuple(faults) if is_unclear else ())
 
 
-def artifact_part(kind: str, name: str, gathered: Gathered) -> Part:
-    """An image or a release: who signed it, and who says what it was made of."""
-    digest = gathered.reference.digest
-    speaking = [found for found in gathered.verified if found.statement.speaks_of(digest)]
-    signed = [signer_name(found.signer) for found in speaking if found.statement.predicate_type == SIGNATURE_PREDICATE]
-    made = [signer_name(found.signer) for found in speaking if found.statement.predicate_type == PROVENANCE_PREDICATE]
-    says = [f"provenance by {one}" for one in dict.fromkeys(made)]
-    return Part(kind=kind, name=name, digest=digest, by=tuple(dict.fromkeys(signed)), says=tuple(says))
+def grant_part(seen: Seen, signed: SignedGrant, kind: str = "environment") -> Part:
+    """The grant and everything that it names, whether its links hold or not."""
+    if signed.bundle not in seen.parts:
+        seen.parts[signed.bundle] = ProvenGrant(seen, signed).part(kind)
+    return seen.parts[signed.bundle].model_copy(update={"kind": kind})
 
 
-def _release(seen: Seen, chains: dict[str, Chain]) -> Part:
-    part = artifact_part("release", seen.stored.release.service, seen.of(seen.stored.reference))
-    rulings = seen.rulings
-    named = {bundle for chain in chains.values() for one in chain.history for bundle in named_bundles(one.grant)}
-    others = [signed for signed in rulings.counted if signed.bundle not in named]
-    claims = [one for one in seen.claimed if one.predicate_type in _OURS or not one.predicate_type]
-    wrong = [
-        *_floor(seen, chains),
-        *(fault for fault in seen.chain.faults if not any(f" {name!r} " in fault for name in chains)),
-        *rulings.faults,
-        *_unattached(seen),
-        *(f"the bundle {one.bundle[7:19]} says it is {one.predicate_type or 'something'}: {one.why}" for one in claims),
-    ]
-    ignored = [one for one in seen.claimed if one not in claims]
-    says = [*part.says, *(f"not counted: {one.predicate_type} {one.bundle[7:19]}: {one.why}" for one in ignored)]
-    parts = tuple(_ruling(signed, others) for signed in others)
-    return part.model_copy(update={"wrong": tuple(wrong), "says": tuple(says), "parts": parts})
-
-
-def _unattached(seen: Seen) -> list[str]:
-    """What people and the pipeline have decided as the ledger has it, and no signature proves any more."""
-    proved = {signed.bundle for signed in seen.rulings.counted}
+def _grants(seen: Seen, believer: str, chain: Chain) -> list[GrantProof]:
+    """The grants whose links hold for that environment, by environment and the newest first."""
+    newest = sorted(chain.history, key=lambda one: (one.grant.environment, -one.grant.fence))
+    heads = {one.grant.environment: one.bundle for one in reversed(newest)}
     return [
-        f"the ledger has on record that {signed.by or 'the pipeline'} signed a ruling to {signed.ruling.kind} it, "
-        f"{signed.bundle[7:19]}, which is not attached or does not count"
-        for signed in seen.ruled
-        if signed.bundle not in proved
+        GrantProof(
+            believer=believer,
+            environment=one.grant.environment,
+            bundle=one.bundle,
+            follows=tuple(digest for _, digest in links_of(one.grant)),
+            part=grant_part(seen, one, "environment" if heads[one.grant.environment] == one.bundle else "earlier"),
+        )
+        for one in newest
     ]
 
 
-def _floor(seen: Seen, chains: dict[str, Chain]) -> tuple[str, ...]:
-    """Whether everything is signed and has provenance: by anybody, and where it was let in by those who count there."""
-    found = _signed(seen, next(iter(chains)), seen.evidence)
-    if not found.allowed:
-        return found.reasons
-    let_in = [name for name, chain in chains.items() if name in chain.by_environment]
-    return all_of([found, *(_signed(seen, name, seen.attached_in(name)) for name in let_in)]).reasons
-
-
-def _signed(seen: Seen, environment: str, evidence: tuple[Gathered, ...]) -> Decision:
-    situation = situation_in(seen, environment, evidence)
-    return all_of([everything_is_signed(situation), everything_has_provenance(situation)])
-
-
-def situation_in(seen: Seen, environment: str, evidence: tuple[Gathered, ...]) -> Situation:
-    """What the gates on signatures and provenance are asked about."""
-    return Situation(
-        stored=seen.stored,
-        environment=environment_of(seen.stored.release.manifest, environment),
-        origins=seen.material.origins,
-        trusted=seen.place(environment).trust,
-        evidence=evidence,
-        policy=digest_of(b""),
-        now=seen.now,
-    )
-
-
-def _ruling(signed: SignedRuling, others: list[SignedRuling]) -> Part:
-    ruling = signed.ruling
-    by = signed.by or "the pipeline"
-    is_over = isinstance(ruling, Hold) and any(
-        isinstance(one.ruling, Lift) and one.ruling.hold == signed.bundle for one in others
-    )
-    says = [ruling.reason] if ruling.reason else []
-    says += ["lifted since"] if is_over else []
-    where = "" if isinstance(ruling, Revoke) else f" in {ruling.environment}"
-    when = f"{ruling.made_at:%Y-%m-%d %H:%M} UTC"
-    wrong = [f"it was revoked by {by} at {when}: {ruling.reason}"] if isinstance(ruling, Revoke) else []
-    return Part(
-        kind="ruling",
-        name=f"{ruling.kind}{where}",
-        digest=signed.bundle,
-        by=(f"{by} ({signer_name(signed.signer)})",),
-        at=ruling.made_at,
-        says=tuple(says),
-        wrong=tuple(wrong),
-    )
-
-
-def _environment(seen: Seen, name: str, chain: Chain) -> Part:
-    faults = [fault for fault in (*chain.faults, *seen.chain.faults) if f" {name!r} " in fault]
-    faults += _unknown(seen, name)
-    faults += _off_the_record(seen, name, chain)
-    here = sorted((one for one in chain.history if one.grant.environment == name), key=lambda one: -one.grant.fence)
+def _environment(seen: Seen, name: str, chain: Chain, grants: Sequence[GrantProof]) -> Part:
+    faults = dict.fromkeys(fault for one in (chain, seen.chain) for fault in one.faults if f" {name!r} " in fault)  # 8, 9
+    absent = {*chain.absent, *seen.chain.absent}
+    sorted_out = {
+        "wrong": (*(fault for fault in faults if fault not in absent), *_unknown(seen, name)),  # 10
+        "missing": tuple(fault for fault in faults if fault in absent),
+    }
+    here = [one.part for one in grants if (one.believer, one.environment) == (name, name)]
     if not here:
-        return Part(kind="environment", name=name, says=("has not granted it",), wrong=tuple(dict.fromkeys(faults)))
-    newest, *earlier = [ProvenGrant(seen, one).part("earlier" if number else "environment") for number, one in enumerate(here)]
-    wrong = tuple(dict.fromkeys((*faults, *newest.wrong)))
-    return newest.model_copy(update={"wrong": wrong, "parts": (*newest.parts, *earlier)})
+        return Part(kind="environment", name=name, says=("has not granted it",), **sorted_out)
+    newest, *earlier = here
+    sorted_out = {kind: (*found, *_believed_here_alone(name, grants, kind)) for kind, found in sorted_out.items()}
+    update = {kind: tuple(dict.fromkeys((*faults_, *getattr(newest, kind)))) for kind, faults_ in sorted_out.items()}
+    return newest.model_copy(update={**update, "parts": (*newest.parts, *earlier)})
+
+
+def _believed_here_alone(name: str, grants: Sequence[GrantProof], kind: str) -> list[str]:
+    """What is wrong, or missing, with grants that this environment follows and that their own do not believe."""
+    own = {one.bundle for one in grants if one.believer == one.environment}
+    others = [one.part for one in grants if one.believer == name and one.bundle not in own]
+    return [problem for part in others for below in part.walk() for problem in getattr(below, kind)]
 
 
 def _unknown(seen: Seen, name: str) -> list[str]:
@@ -173,9 +176,26 @@ def _unknown(seen: Seen, name: str) -> list[str]:
     return [f"{name!r} has granted it, and the settings do not know whom {name!r} trusts: add environments.{name}.trust"]
 
 
-def _off_the_record(seen: Seen, name: str, chain: Chain) -> list[str]:
-    """What the ledger has on record and no statement proves."""
-    recorded = (seen.recorded or {}).get(name)
-    if recorded is None or any(one.bundle == recorded for one in chain.history):
-        return []
-    return [f"the ledger says that {name!r} has granted it by grant {recorded[7:19]}, which is not attached or does not count"]
+def _ledger(seen: Seen, chains: dict[str, Chain]) -> tuple[Part, ...]:
+    """What the ledger has on record and no statement proves; nothing where all is."""
+    missing = [*_off_the_record(seen, chains), *_unattached(seen)]
+    return (Part(kind="ledger", name="on record", missing=tuple(missing)),) if missing else ()
+
+
+def _off_the_record(seen: Seen, chains: dict[str, Chain]) -> list[str]:  # 20
+    recorded = ((name, bundle) for name, bundle in (seen.recorded or {}).items() if name in chains)
+    return [
+        unproven(name, bundle)
+        for name, bundle in recorded
+        if not any((one.bundle, one.grant.environment) == (bundle, name) for one in chains[name].history)
+    ]
+
+
+def _unattached(seen: Seen) -> list[str]:  # 21
+    proved = {signed.bundle for signed in seen.rulings.counted}
+    return [
+        f"the ledger has on record that {signed.by or 'the pipeline'} signed a ruling to {signed.ruling.kind} it, "
+        f"{signed.bundle[7:19]}, which is not attached or does not count"
+        for signed in seen.ruled
+        if signed.bundle not in proved
+    ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from pydantic import AwareDatetime, Field
 
 from pratique.decisions.chain import Chain, chain_of
@@ -10,6 +12,7 @@ from pratique.decisions.rulings import Rulings, rulings_of
 from pratique.values._base import Value
 from pratique.values.digest import Digest
 from pratique.values.evidence import VerifiedStatement
+from pratique.values.proof import Part
 from pratique.values.references import ImageReference
 from pratique.values.release import StoredRelease
 from pratique.values.ruling import SignedRuling
@@ -35,7 +38,7 @@ class Replaced(Value):
 
 
 class Seen(Value):
-    """What is known."""
+    """What is known. A copy may have another `recorded` and `ruled`, and nothing else: what follows is found out once."""
 
     stored: StoredRelease
     material: TrustMaterial
@@ -66,17 +69,28 @@ class Seen(Value):
 
     def chain_in(self, environment: str) -> Chain:
         """The release's chain, as the environment believes it."""
-        return chain_of(self.stored, self.attached_in(environment)[0], self.now)
+        if environment not in self._chains:
+            self._chains[environment] = chain_of(self.stored, self.attached_in(environment)[0], self.now)
+        return self._chains[environment]
 
-    @property
+    @cached_property
+    def _chains(self) -> dict[str, Chain]:
+        return {}
+
+    @cached_property
     def chain(self) -> Chain:
         """The release's chain, as far as anyone who is trusted anywhere made it."""
         return chain_of(self.stored, self.evidence[0], self.now)
 
-    @property
+    @cached_property
     def rulings(self) -> Rulings:
         """What has been decided about the release."""
         return rulings_of(self.stored, self.evidence[0], self.now)
+
+    @cached_property
+    def parts(self) -> dict[Digest, Part]:
+        """What was found out about each grant, by its bundle: filled by `pratique.decisions.proving`."""
+        return {}
 
     def of(self, reference: ImageReference) -> Gathered:
         """What is attached to the image or release, by anyone who is trusted anywhere."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import AwareDatetime
 
-from pratique.decisions.chain import Chain, chain_of
+from pratique.decisions.chain import Chain
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.rulings import Rulings, rulings_of
 from pratique.values._base import Value
@@ -33,6 +33,8 @@ class Situation(Value):
     """Whom the operator's settings trust for the environment; the evidence was verified against exactly these."""
     evidence: tuple[Gathered, ...]
     """What is attached to the release and to each of its images."""
+    chain: Chain = Chain()
+    """The grants of the release that its evidence supports: see `supported_in`."""
     upstream: tuple[Promotion, ...] = ()
     """Promotions of the service in the environments that come before, as the ledger has them."""
     held: Digest | None = None
@@ -52,11 +54,6 @@ class Situation(Value):
     def evidence_of(self, reference: ImageReference) -> Gathered:
         """What is attached to the image or release; nothing where nothing was gathered."""
         return next((found for found in self.evidence if found.reference == reference), Gathered(reference=reference))
-
-    @property
-    def chain(self) -> Chain:
-        """The grants of the release that count."""
-        return chain_of(self.stored, self.evidence_of(self.stored.reference), self.now)
 
     @property
     def rulings(self) -> Rulings:

@@ -5,13 +5,14 @@ What a statement lacks or has wrong is a reason, never an error.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from pratique.decisions.counted import CLOCKS
 from pratique.decisions.dsse import problems_of
-from pratique.decisions.ruling_reasons import CLOCKS
 from pratique.decisions.summaries import (
     EXCEPTED,
     LEVEL,
@@ -60,6 +61,7 @@ class _Results(_Part):
     failed_tests: tuple[str, ...] = ()
 
 
+_MOMENT: TypeAdapter[datetime] = TypeAdapter(AwareDatetime)
 Predicate = TypeVar("Predicate", _Summary, _Results)
 
 
@@ -88,6 +90,14 @@ def summary_reasons(statement: Statement, environment: Environment, grant: Grant
         "it passed over other exceptions than the grant names": _excepted(statement) != set(grant.exceptions),
     }
     return [*reasons, *(reason for reason, is_wrong in wrong.items() if is_wrong)]
+
+
+def verified_at(statement: Statement) -> datetime | None:
+    """When the gates came to it, as a summary says; None where that cannot be read."""
+    try:
+        return _MOMENT.validate_python(statement.predicate.get("timeVerified"))
+    except ValidationError:
+        return None
 
 
 def looked_at(statement: Statement) -> tuple[Digest, ...]:

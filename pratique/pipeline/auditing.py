@@ -1,8 +1,8 @@
-"""Audits: what the ledger says that an environment held, and everything in the registry that proves it."""
+"""Audits: what the ledger says that an environment held, and the one proof of it, from everything that is in the registry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
@@ -10,22 +10,25 @@ from typing import TypeVar
 from pratique.bootstrap import Clients
 from pratique.clients import releases
 from pratique.clients.ports import Ledger, Registry
-from pratique.clients.sigstore.gather import gather_one, ruling_in
+from pratique.clients.sigstore.gather import ruling_in
 from pratique.decisions.auditing import Looked, audit_of
-from pratique.decisions.chain import Chain, SignedGrant, chain_of
-from pratique.decisions.citing import Kind, Read
-from pratique.decisions.evidence import Gathered
-from pratique.decisions.rulings import rulings_of
+from pratique.decisions.chain import SignedGrant
+from pratique.decisions.proving import grant_part, prove
+from pratique.decisions.seen import Seen
 from pratique.errors import Refused
 from pratique.pipeline.cited import as_grant, cited, cited_grant
+from pratique.pipeline.policies import modules_for
+from pratique.pipeline.proving import REMEMBERED, look, trust_of
 from pratique.pipeline.rulers import rulers
-from pratique.pipeline.verification import judge
+from pratique.pipeline.verification import judge_seen
 from pratique.values.audit import Audit, Replaced
 from pratique.values.digest import Digest
 from pratique.values.environment import environment_of
 from pratique.values.evidence import VerifiedStatement
+from pratique.values.gate import Module
 from pratique.values.grant import Grant
 from pratique.values.promotion import Promotion
+from pratique.values.proof import Part
 from pratique.values.release import StoredRelease, release_repository
 from pratique.values.ruling import RULINGS, Revoke, SignedRuling
 
@@ -68,11 +71,10 @@ class _Audited:
 
     def looked(self, at: datetime, now: datetime, after: Promotion | None, known: Sequence[SignedRuling]) -> Looked:
         held = self._held
+        signed, unfit = self._evidence()
         stored = self._told(f"release {held.release}", lambda: releases.read(self._registry, held.service, held.release))
-        read = None if held.evidence is None else self._read("grant", held.evidence, self._trusted(held.evidence))
-        found = None if read is None else read.found
-        signed = None if found is None else self._told("what was granted", partial(as_grant, found))
-        chain, revoked = (None, ()) if stored is None else self._attached(stored, now)
+        found = None if stored is None else self._told("what is attached to it", partial(self._seen, stored))
+        seen, modules = (None, ()) if found is None else found
         next_ = None if after is None else after.evidence
         return Looked(
             at=at,
@@ -81,15 +83,45 @@ class _Audited:
             own=None if signed is None else self._own(signed.grant),
             after=after,
             grant=signed,
-            chain=chain,
+            unfit=unfit,
+            part=None if signed is None or seen is None else self._part(seen, signed),
+            proof=None if seen is None else prove(seen),
             following=None if next_ is None else self._told(f"what was granted next, {next_}", self._grant(next_)),
-            cited=(*(() if read is None else (read,)), *(() if signed is None else self._cited(signed.grant))),
             replaced=None if signed is None else self._replaced(signed.grant.replaces),
             rulings=tuple((one, self._why_not_proved(one)) for one in known),
-            revoked=revoked,
-            against=() if stored is None else self._against(stored),
+            revoked=() if seen is None else tuple(one for one in seen.rulings.counted if isinstance(one.ruling, Revoke)),
+            against=() if seen is None else self._against(seen, modules),
             problems=tuple(self._problems),
         )
+
+    def _evidence(self) -> tuple[SignedGrant | None, str]:
+        """The grant that the ledger names, and why it is none of the release that the ledger says."""
+        held = self._held
+        if held.evidence is None:
+            return None, ""
+        try:
+            trusted = self._clients.place(held.environment).trust
+            found = cited(self._registry, self._verifier, held.service, held.evidence, trusted)
+            signed = as_grant(found)
+        except Refused as no:
+            return None, str(no)
+        return signed, "" if found.statement.speaks_of(held.release) else f"it does not speak of release {held.release}"
+
+    def _seen(self, stored: StoredRelease) -> tuple[Seen, tuple[Module, ...]]:
+        """Everything that the proof is made of, with what the ledger has on record of it, and the policies of today."""
+        held, modules = self._held, modules_for(self._clients, stored)
+        seen = look(self._registry, self._verifier, stored, trust_of(self._clients, stored, modules))
+        with self._clients.ledger() as ledger:
+            known = ledger.rulings(held.service, None, REMEMBERED)
+        on_record = {
+            "recorded": {} if held.evidence is None else {held.environment: held.evidence},
+            "ruled": tuple(signed for signed in known if signed.ruling.release == stored.digest),
+        }
+        return seen.model_copy(update=on_record), modules
+
+    def _part(self, seen: Seen, signed: SignedGrant) -> Part | None:
+        """The grant and what it names; None where the release knows no such environment."""
+        return self._told("what was granted", partial(grant_part, seen, signed))
 
     def _told(self, what: str, ask: Callable[[], T]) -> T | None:
         """The answer, or None and a problem on record."""
@@ -108,32 +140,11 @@ class _Audited:
             except Refused:
                 return None
 
-    def _trusted(self, bundle: Digest) -> Callable[[], VerifiedStatement]:
-        held = self._held
-        return lambda: cited(self._registry, self._verifier, held.service, bundle, self._clients.place(held.environment).trust)
-
     def _grant(self, bundle: Digest) -> Callable[[], SignedGrant]:
         held = self._held
         return lambda: cited_grant(
             self._registry, self._verifier, held.service, bundle, self._clients.place(held.environment).trust
         )
-
-    def _read(self, kind: Kind, bundle: Digest, ask: Callable[[], VerifiedStatement]) -> Read:
-        try:
-            return Read(kind=kind, bundle=bundle, found=ask())
-        except Refused as no:
-            return Read(kind=kind, bundle=bundle, problem=str(no))
-
-    def _cited(self, grant: Grant) -> Iterator[Read]:
-        """Everything that the grant names besides other grants."""
-        beside: tuple[tuple[Kind, Digest | None], ...] = (("verdict", grant.verdict), ("results", grant.results))
-        for kind, bundle in beside:
-            if bundle is not None:
-                yield self._read(kind, bundle, self._trusted(bundle))
-        for approval in grant.approvals:
-            yield self._read("approval", approval.bundle, partial(self._ruling, approval.bundle))
-        for exception in grant.exceptions:
-            yield self._read("exception", exception, partial(self._ruling, exception))
 
     def _ruling(self, bundle: Digest) -> VerifiedStatement:
         content = self._registry.blob(release_repository(self._held.service), bundle)
@@ -151,19 +162,6 @@ class _Audited:
             return Replaced(grant=bundle, problem=str(no))
         return Replaced(grant=bundle, release=grant.release, commit=grant.commit, granted_at=grant.granted_at)
 
-    def _attached(self, stored: StoredRelease, now: datetime) -> tuple[Chain | None, tuple[SignedRuling, ...]]:
-        """The release's chain as the environment's trust has it, and what revokes the release."""
-
-        def gathered() -> Gathered:
-            trusted = self._clients.place(self._held.environment).trust
-            return gather_one(self._registry, self._verifier, stored.reference, trusted, self._rulers)
-
-        found = self._told(f"what is attached to {stored.reference}", gathered)
-        if found is None:
-            return None, ()
-        counted = rulings_of(stored, found, now).counted
-        return chain_of(stored, found, now), tuple(one for one in counted if isinstance(one.ruling, Revoke))
-
     def _why_not_proved(self, signed: SignedRuling) -> str:
         """Why the registry does not hold this very ruling, signed by whom the ledger says; empty where it does."""
         try:
@@ -174,11 +172,11 @@ class _Audited:
         is_the_same = (found.by, statement.predicate) == (signed.by, RULINGS.dump_python(ruling, mode="json"))
         return "" if is_the_same and statement.speaks_of(ruling.release) else "what was signed says something else"
 
-    def _against(self, stored: StoredRelease) -> tuple[str, ...]:
+    def _against(self, seen: Seen, modules: Sequence[Module]) -> tuple[str, ...]:
         """What the gates would say today to its being there."""
         try:
-            environment = environment_of(stored.release.manifest, self._held.environment)
-            decision = judge(self._clients, stored, environment, purpose="reverify").decision
+            environment = environment_of(seen.stored.release.manifest, self._held.environment)
+            decision = judge_seen(self._clients, seen, environment, modules, purpose="reverify").decision
         except Refused as no:
             return no.reasons
         return (*decision.reasons, *(wait.reason for wait in decision.waits))

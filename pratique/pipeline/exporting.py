@@ -59,8 +59,9 @@ class Verified(NamedTuple):
 
 def export_release(clients: Clients, stored: StoredRelease) -> bytes:
     """The evidence file of a release: by whom the settings trust, and with the policies that are asked now."""
-    policies = {module.path: module.text for module in modules_for(clients, stored)}
-    own = [trust_artifact(trust_of(clients, stored)), policies_artifact(policies)]
+    modules = modules_for(clients, stored)
+    policies = {module.path: module.text for module in modules}
+    own = [trust_artifact(trust_of(clients, stored, modules)), policies_artifact(policies)]
     with clients.registry() as registry:
         return collect(registry, stored, own).written()
 

@@ -10,8 +10,10 @@ from pratique.clients.ports import EvidenceSigner, Registry
 from pratique.clients.sigstore.gather import gather_one
 from pratique.decisions.chain import Chain, chain_of, grant_statement
 from pratique.decisions.granting import Earned, Signed, next_grant
+from pratique.decisions.proving import supported_in
 from pratique.decisions.summaries import check_results, verification_summary
 from pratique.errors import Refused
+from pratique.pipeline.proving import look, recorded_grants, trust_of
 from pratique.values.digest import Digest, digest_of
 from pratique.values.evidence import Statement
 from pratique.values.grant import GrantEvidence
@@ -33,11 +35,14 @@ def sign_grant(clients: Clients, passage: Passage, earned: Earned) -> GrantEvide
     Beside it what it rests on is signed: what the gates came to, and what the checks found.
     """
     stored, environment = passage.stored, passage.environment
-    trusted = clients.place(environment.name).trust
-    chain = read_chain(clients, stored, trusted)
-    for known in chain.history:
+    with clients.registry() as registry:
+        seen = look(registry, clients.verifier(), stored, trust_of(clients, stored), infrastructure=False)
+    for known in seen.chain_in(environment.name).history:
         if (known.grant.promotion, known.grant.fence) == (passage.promotion.id, passage.lease.fence):
             return GrantEvidence(bundle=known.bundle, at=known.grant.granted_at)
+    # What the gates took for granted is what is linked to.
+    recorded = recorded_grants(clients, stored, (*environment.after, environment.name))
+    chain = supported_in(seen, environment.name, recorded).chain
     with clients.registry() as registry, clients.signer() as signer:
         now = datetime.now(UTC)
         attach = _Attaching(clients, registry, signer, passage, now)

@@ -9,7 +9,7 @@ from pratique.bootstrap import Clients
 from pratique.clients import releases
 from pratique.decisions.gates import has_provenance, is_signed
 from pratique.decisions.proven_places import place_proof
-from pratique.decisions.proving import artifact_part, situation_in
+from pratique.decisions.proven_releases import artifact_part, situation_in
 from pratique.decisions.seen import Seen
 from pratique.errors import Refused
 from pratique.pipeline.holds import holds_in

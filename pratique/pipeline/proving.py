@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from pratique.bootstrap import Clients
 from pratique.clients import releases
-from pratique.clients.ports import EvidenceVerifier, Ledger, RegistryReading, StoredManifest
+from pratique.clients.ports import EvidenceVerifier, RegistryReading, StoredManifest
 from pratique.clients.sigstore.gather import Rulers, gather
 from pratique.clients.sigstore.remembering import RememberingVerifier
 from pratique.decisions.evidence import Gathered
@@ -23,6 +23,7 @@ from pratique.errors import Refused
 from pratique.pipeline.policies import modules_for, policy_in
 from pratique.values.digest import Digest, digest_of
 from pratique.values.environment import environment_of
+from pratique.values.gate import Module
 from pratique.values.grant import GRANT_PREDICATE, Grant
 from pratique.values.proof import Proof
 from pratique.values.release import StoredRelease, release_repository
@@ -35,8 +36,8 @@ REMEMBERED = 1000
 
 def prove_release(clients: Clients, stored: StoredRelease) -> Proof:
     """The proof of a release, by whom the settings trust, compared with what the ledger has on record."""
+    recorded = recorded_grants(clients, stored, stored.release.manifest.environments)
     with clients.ledger() as ledger:
-        recorded = _recorded_grants(ledger, stored)
         known = ledger.rulings(stored.release.service, None, REMEMBERED)
     with clients.registry() as registry:
         seen = look(registry, clients.verifier(), stored, trust_of(clients, stored))
@@ -44,14 +45,18 @@ def prove_release(clients: Clients, stored: StoredRelease) -> Proof:
     return prove(seen.model_copy(update={"recorded": recorded, "ruled": ruled}))
 
 
-def trust_of(clients: Clients, stored: StoredRelease | None = None) -> TrustMaterial:
-    """Whom the settings trust, for what; and what they ask of the release now, where one is given."""
+def trust_of(clients: Clients, stored: StoredRelease | None = None, modules: Sequence[Module] | None = None) -> TrustMaterial:
+    """Whom the settings trust, for what; and what they ask of the release now, where one is given.
+
+    `modules` are those that say something about it, where they have been read before.
+    """
     places = {
         name: PlaceTrust(trust=place.trust, gates=place.gates, exceptions=place.exceptions)
         for name, place in clients.settings.environments.items()
     }
     if stored is not None:
-        modules, manifest = modules_for(clients, stored), stored.release.manifest
+        manifest = stored.release.manifest
+        modules = modules_for(clients, stored) if modules is None else modules
         for name in places.keys() & manifest.environments.keys():
             policy = policy_in(clients, environment_of(manifest, name), modules)
             places[name] = places[name].model_copy(update={"policy": policy})
@@ -63,22 +68,32 @@ def look(
     verifier: EvidenceVerifier,
     stored: StoredRelease,
     material: TrustMaterial,
+    *,
+    infrastructure: bool = True,
 ) -> Seen:
-    """What is attached to the release and its images, and which of it counts where."""
+    """What is attached to the release and its images, and which of it counts where.
+
+    Without `infrastructure` the bundle is taken to be there: to read it is worth nothing to who only asks about grants.
+    """
     once, remembering = _ReadOnce(registry), RememberingVerifier(verifier)
     rulers = Rulers(pipelines=material.signers, people=material.people)
     known: dict[tuple[Trusted, ...], tuple[Gathered, ...]] = {}
     for trusted in (material.signers, *(place.trust for place in material.environments.values())):
         if trusted not in known:
             known[trusted] = gather(once, remembering, stored, trusted, rulers)
-    by_environment = {name: known[place.trust] for name, place in material.environments.items()}
+    # What people have decided about a release does not depend on whom an environment trusts for evidence.
+    ruled = {"ruled": known[material.signers][0].ruled}
+    by_environment = {
+        name: (known[place.trust][0].model_copy(update=ruled), *known[place.trust][1:])
+        for name, place in material.environments.items()
+    }
     return Seen(
         stored=stored,
         material=material,
         now=datetime.now(UTC),
         evidence=known[material.signers],
         by_environment=by_environment,
-        infrastructure=_infrastructure(registry, stored),
+        infrastructure=_infrastructure(registry, stored) if infrastructure else "",
         claimed=_claimed(once, remembering, stored, material, known[material.signers][0]),
         replaced={
             name: {
@@ -111,13 +126,14 @@ class _ReadOnce:
         return self._bundles[key]
 
 
-def _recorded_grants(ledger: Ledger, stored: StoredRelease) -> dict[str, Digest]:
-    """The bundle of the release's newest grant in each environment, as the ledger has it."""
+def recorded_grants(clients: Clients, stored: StoredRelease, environments: Iterable[str]) -> dict[str, Digest]:
+    """The bundle of the release's newest grant in each of these environments, as the ledger has it."""
     found: dict[str, Digest] = {}
-    for name in stored.release.manifest.environments:
-        promotion = ledger.grant_of(stored.release.service, name, stored.digest)
-        if promotion is not None and promotion.evidence is not None:
-            found[name] = promotion.evidence
+    with clients.ledger() as ledger:
+        for name in environments:
+            promotion = ledger.grant_of(stored.release.service, name, stored.digest)
+            if promotion is not None and promotion.evidence is not None:
+                found[name] = promotion.evidence
     return found
 
 

@@ -1,7 +1,8 @@
 """What runs, looked at again: by today's policies, keys and scans, and by the checks of its environment.
 
 Nothing passes in silence: what cannot be found out is told as that, and what speaks against a release revokes it everywhere,
-signed. What does not run as it was granted is told, and revokes nothing: the release did not do it.
+signed. What does not run as it was granted is told, and revokes nothing: the release did not do it. Nor does evidence that is
+missing: whoever took it away would have what they want.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ def reverify(clients: Clients, held: Promotion, *, dry_run: bool) -> Reverified:
         astray, results = _look(clients, stored, environment)
     except (Refused, Transient) as fault:
         return Reverified.model_validate({**about, "unknown": str(fault)})
+    if judged.unclear:
+        return Reverified.model_validate({**about, "unknown": "; ".join(judged.unclear), "astray": astray, "scanned": scanned})
     failed = [f"check {result.name} failed: {result.detail}" for result in results if not result.passed]
     reasons = (*judged.decision.reasons, *(wait.reason for wait in judged.decision.waits), *failed)
     if not dry_run:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from pratique.bootstrap import Clients
@@ -11,13 +11,16 @@ from pratique.clients.sigstore.gather import gather
 from pratique.decisions.facts import facts_of
 from pratique.decisions.genuine import is_genuine
 from pratique.decisions.judging import judged_of
+from pratique.decisions.proving import supported_in
+from pratique.decisions.seen import Seen
 from pratique.decisions.situation import Situation
 from pratique.pipeline.holds import holds_in
 from pratique.pipeline.policies import modules_for, policy_in
-from pratique.pipeline.rulers import rulers
+from pratique.pipeline.proving import look, recorded_grants, trust_of
 from pratique.values.decision import Decision
 from pratique.values.environment import Environment
 from pratique.values.facts import Purpose
+from pratique.values.gate import Module
 from pratique.values.judged import Judged
 from pratique.values.plan import Plan
 from pratique.values.promotion import Promotion, PromotionState
@@ -36,18 +39,33 @@ def judge(
 
     Where somebody has to approve, `plan` is what they approve of; without one they cannot have.
     """
-    place = clients.place(environment.name)
     modules = modules_for(clients, stored)
-    policy = policy_in(clients, environment, modules)
     with clients.registry() as registry:
-        evidence = gather(registry, clients.verifier(), stored, place.trust, rulers(clients))
+        seen = look(registry, clients.verifier(), stored, trust_of(clients, stored, modules), infrastructure=False)
+    return judge_seen(clients, seen, environment, modules, purpose=purpose, plan=plan)
+
+
+def judge_seen(
+    clients: Clients,
+    seen: Seen,
+    environment: Environment,
+    modules: Sequence[Module],
+    *,
+    purpose: Purpose = "promote",
+    plan: Plan | None = None,
+) -> Judged:
+    """As `judge`, of what has been looked up by the trust of these settings, and by these policies."""
+    stored, place = seen.stored, clients.place(environment.name)
+    recorded = recorded_grants(clients, stored, (*environment.after, environment.name))
+    supported = supported_in(seen, environment.name, recorded)
     situation = Situation(
         purpose=purpose,
         stored=stored,
         environment=environment,
         origins=clients.origins,
         trusted=place.trust,
-        evidence=evidence,
+        evidence=seen.attached_in(environment.name),
+        chain=supported.chain,
         upstream=_granted_upstream(clients, stored, environment),
         held=_held(clients, environment),
         holds=holds_in(clients, environment.service, environment.name),
@@ -55,11 +73,12 @@ def judge(
         exceptions=place.exceptions,
         people=clients.people,
         plan=plan,
-        policy=policy,
-        now=datetime.now(UTC),
+        policy=seen.place(environment.name).policy or policy_in(clients, environment, modules),
+        now=seen.now,
     )
     facts = facts_of(situation)
-    return judged_of(situation, facts, clients.policies().evaluate(modules, facts), shipped_gates())
+    judged = judged_of(situation, facts, clients.policies().evaluate(modules, facts), shipped_gates())
+    return judged.model_copy(update={"unclear": supported.missing})
 
 
 def judge_evidence(clients: Clients, stored: StoredRelease, *more: Callable[[Situation], Decision]) -> Decision:

@@ -11,11 +11,13 @@ from pratique.values.grant import PassedCheck
 from pratique.values.names import CommitId, Name
 from pratique.values.plan import Change
 
+EvidenceKind = Literal["grant", "verdict", "results", "approval", "exception", "hold", "lift", "revoke"]
+
 
 class CitedEvidence(Value):
     """A signed statement that the answer rests on."""
 
-    kind: Literal["grant", "verdict", "results", "approval", "exception", "hold", "lift", "revoke"]
+    kind: EvidenceKind
     bundle: Digest
     by: str = ""
     """Who signed it: a person of the settings, an identity, or `key` and its hint; empty where that is not known."""
@@ -79,7 +81,7 @@ class Audit(Value):
     differences: tuple[str, ...] = ()
     """Where the ledger says something else than the signature."""
     faults: tuple[str, ...] = ()
-    """Why the evidence proves it not."""
+    """Why the evidence does not prove it."""
 
     @property
     def is_proved(self) -> bool:

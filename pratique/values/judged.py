@@ -25,6 +25,8 @@ class Judged(Value):
     approvals: tuple[ApprovalFacts, ...] = ()
     """Those of exactly this plan under exactly this policy that count for whoever asks for some."""
     at: datetime
+    unclear: tuple[str, ...] = ()
+    """Why nobody can tell whether the environment has granted the release; empty where that can be told."""
 
     @property
     def awaits_approval(self) -> bool:

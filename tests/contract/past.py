@@ -165,13 +165,15 @@ class Factory(Clients):
             assert lease is not None
             place = environment_of(stored.release.manifest, promotion.environment)
             passage = Passage(promotion=ledger.promotion(promotion.id), stored=stored, environment=place, lease=lease)
+            approvals, excepted = tuple(how.get("approvals", ())), tuple(how.get("excepted", ()))
+            words = [one.bundle for one in approvals] + [bundle for one in excepted for bundle in one.bundles]
             judged = Judged(
                 decision=Decision(),
                 besides_approval=Decision(),
                 policy=POLICY,
-                looked_at=(),
-                excepted=tuple(how.get("excepted", ())),
-                approvals=tuple(how.get("approvals", ())),
+                looked_at=tuple(how.get("looked_at", words)),
+                excepted=excepted,
+                approvals=approvals,
                 at=datetime.now(UTC),
             )
             reason, address = how.get("reason", ""), f"127.0.0.1:{20000 + lease.fence}"

@@ -13,6 +13,7 @@ from sqlalchemy import update
 
 from pratique.clients.ledger.engine import connected
 from pratique.clients.ledger.tables import promotions
+from pratique.decisions.seen import Seen
 from pratique.errors import Refused
 from pratique.pipeline import auditing
 from pratique.settings import EnvironmentSettings
@@ -39,11 +40,11 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> list[Decision]:
     """What the gates say today; the last one counts."""
     said = [Decision()]
 
-    def judge(_clients: Any, _stored: StoredRelease, environment: Environment, *, purpose: str) -> Judged:
+    def judge(_clients: Any, _seen: Seen, environment: Environment, _modules: Any, *, purpose: str) -> Judged:
         assert (environment.name, purpose) == ("dev", "reverify")
         return Judged(decision=said[-1], besides_approval=said[-1], policy=POLICY, looked_at=(), at=datetime.now(UTC))
 
-    monkeypatch.setattr(auditing, "judge", judge)
+    monkeypatch.setattr(auditing, "judge_seen", judge)
     return said
 
 
@@ -88,10 +89,10 @@ def test_the_answer_names_everything_and_is_proved(
     assert [check.name for check in found.checks] == ["healthy"]
     assert [(one.kind, one.says) for one in found.evidence] == [
         ("grant", "promote into dev, fence 1"),
-        ("verdict", "the gates let it in, under this policy"),
-        ("results", "passed: healthy"),
-        ("approval", "approved by ada: looks right"),
-        ("approval", "a click by somebody who said to be bob: looks right"),
+        ("verdict", "passed, on 2 statements"),
+        ("results", "healthy: 200 OK"),
+        ("approval", "looks right"),
+        ("approval", "looks right; a click, of which nobody can prove whose it was"),
     ]
     assert found.evidence[0].bundle == granted.evidence
     assert found.evidence[3].by == "ada"
@@ -211,18 +212,31 @@ def test_evidence_that_is_another_ones_is_no_proof(factory: Factory) -> None:
 
 def test_evidence_that_is_gone_from_the_registry_is_told_by_its_digest(factory: Factory) -> None:
     stored, _ = delivered(factory)
-    for one in audited(factory).evidence:
-        assert isinstance(factory.site, FakeRegistry)
+    known = audited(factory)
+    assert isinstance(factory.site, FakeRegistry)
+    place = stored.reference.repository, stored.digest
+    attached = list(factory.site.attached[place])
+    for one in known.evidence:
         content = factory.site.blobs.pop((release_repository("hello"), one.bundle))
-        factory.site.attached[stored.reference.repository, stored.digest] = [
-            entry for entry in factory.site.attached[stored.reference.repository, stored.digest] if entry[1] != one.bundle
-        ]
+        factory.site.attached[place] = [entry for entry in attached if entry[1] != one.bundle]
         found = audited(factory)
-        assert any(fault.startswith(f"{one.kind} {one.bundle}: ") for fault in found.faults), one.kind
+        named = {"grant": one.bundle, "results": f"checks {one.bundle[7:19]} is not attached by anyone"}
+        expected = named.get(one.kind, f"{one.kind} {one.bundle[7:19]} is not attached by anyone")
+        assert any(expected in fault for fault in found.faults), one.kind
         factory.site.blobs[release_repository("hello"), one.bundle] = content
-    # Each can still be read by its digest, but the grant is attached to nothing.
-    (fault,) = audited(factory).faults
-    assert fault == f"grant {found.evidence[0].bundle} is not attached to the release any more"
+    # Each can still be read by its digest, but nothing of it is attached to the release.
+    named_ = {one.bundle for one in known.evidence}
+    factory.site.attached[place] = [entry for entry in attached if entry[1] not in named_]
+    granted_by, *words = [one.bundle[7:19] for one in known.evidence if one.kind in {"grant", "approval"}]
+    missed = "which is not attached or does not count"
+    signers = dict(zip(words, ("ada", "the pipeline"), strict=True))
+    assert audited(factory).faults == (
+        f"the ledger says that 'dev' has granted it by grant {granted_by}, {missed}",
+        *(
+            f"the ledger has on record that {signers[one]} signed a ruling to approve it, {one}, {missed}"
+            for one in words[::-1]
+        ),
+    )
 
 
 def test_whom_nobody_trusts_any_more_proves_nothing(factory: Factory) -> None:
@@ -234,23 +248,41 @@ def test_whom_nobody_trusts_any_more_proves_nothing(factory: Factory) -> None:
         fault.startswith("grant ") and "not signed by anyone trusted" in fault for fault in audited(without_trust).faults
     )
     without_people = factory.changed(people={name: one for name, one in factory.settings.people.items() if name == "bob"})
-    (fault,) = audited(without_people).faults
-    assert fault.startswith("approval ")
-    assert "it is no ruling of anybody of the settings" in fault
+    found = audited(without_people)
+    (approval,) = [one.bundle[7:19] for one in found.evidence if one.kind == "approval" and one.problem]
+    (grant,) = [one.bundle[7:19] for one in found.evidence if one.kind == "grant"]
+    (verdict,) = [one.bundle[7:19] for one in found.evidence if one.kind == "verdict"]
+    unknown = "is attached, but does not count: bundle sha256:"
+    for fault, expected in zip(
+        found.faults,
+        (
+            f"the bundle {approval} says it is https://pratique.dev/ruling/v1: bundle sha256:{approval}",
+            f"grant {grant} in 'dev': its verdict {verdict} rests on the evidence {approval}, which {unknown}{approval}",
+            f"grant {grant} in 'dev': its approval {approval} {unknown}{approval}",
+            f"the ledger has on record that ada signed a ruling to approve it, {approval}, which is not attached",
+        ),
+        strict=True,
+    ):
+        assert fault.startswith(expected)
 
 
 def test_an_approval_of_another_plan_or_by_somebody_else_than_the_grant_says_is_no_proof(factory: Factory) -> None:
     stored, other = factory.make("hello", BUILT), factory.make("hello", BUILT)
     right, of_another = factory.approved(stored, "dev", "ada"), factory.approved(other, "dev", "ada")
+    gone = "is not attached by anyone whose signature counts there"
+    right_, other_ = right.bundle[7:19], of_another.bundle[7:19]
     wrong = [
-        (right.model_copy(update={"by": "bob"}), "it is by ada, and the grant names somebody else"),
-        (right.model_copy(update={"is_click": True}), "it is by ada, and the grant names somebody else"),
-        (right.model_copy(update={"bundle": of_another.bundle}), f"it does not speak of release {stored.digest}"),
+        (right.model_copy(update={"by": "bob"}), [f"its approval {right_}: it is ada's, not bob's"]),
+        (
+            right.model_copy(update={"is_click": True}),
+            [f"its approval {right_}: it is a signature, which the grant takes for a click"],
+        ),
+        (right.model_copy(update={"bundle": of_another.bundle}), [f"rests on the evidence {other_}, which {gone}", gone]),
     ]
-    for approval, problem in wrong:
+    for approval, problems in wrong:
         factory.finish(stored, factory.begun(stored, "dev"), approvals=[approval])
-        (fault,) = audited(factory).faults
-        assert fault == f"approval {approval.bundle}: {problem}"
+        faults = audited(factory).faults
+        assert all(fault.endswith(problem) for fault, problem in zip(faults, problems, strict=True)), faults
 
 
 def test_holds_and_revocations_of_that_time_are_told_and_speak_against_it_today(factory: Factory) -> None:
@@ -304,7 +336,7 @@ def test_exceptions_are_told_with_who_signed_them_and_until_when(factory: Factor
     found = audited(factory)
     assert found.is_proved, found.faults
     assert [(one.by, one.bundle) for one in found.exceptions] == list(zip(("ada", "bob"), bundles, strict=True))
-    assert all(one.says.startswith("soak passed over until ") for one in found.exceptions)
+    assert all(one.says.startswith("soak; the fix is in it; until ") for one in found.exceptions)
 
 
 def test_a_grant_is_never_earlier_than_what_it_replaces(factory: Factory) -> None:

@@ -42,12 +42,13 @@ def test_a_whole_chain_counts_in_every_environment() -> None:
     found = read(chain(STORED))
     assert [one.grant.environment for one in found.counted] == ENVIRONMENTS
     assert found.faults == ()
-    assert all(found.decide(name).allowed for name in ENVIRONMENTS)
+    assert list(found.by_environment) == ENVIRONMENTS
 
 
-def test_without_a_grant_an_environment_refuses_and_says_what_to_do() -> None:
-    (reason,) = read(chain(STORED, through="load")).decide("staging").reasons
-    assert reason == f"{STORED.label} has no grant in 'staging' that counts: promote it there"
+def test_without_a_grant_an_environment_has_granted_nothing_and_no_fault_is_made_up() -> None:
+    found = read(chain(STORED, through="load"))
+    assert list(found.by_environment) == ["dev", "load"]
+    assert found.faults == ()
 
 
 def test_other_evidence_is_no_grant_and_no_fault() -> None:
@@ -161,7 +162,7 @@ def test_a_chain_that_was_tampered_with_does_not_count_from_there_on(case: str) 
     assert reason in " ".join(found.faults)
     if environment in ENVIRONMENTS:
         assert environment not in {one.grant.environment for one in found.counted}
-    assert not found.decide("prod").allowed
+    assert "prod" not in found.by_environment
 
 
 def test_a_rollback_counts_where_it_restores_an_earlier_grant_of_the_environment() -> None:
@@ -171,7 +172,7 @@ def test_a_rollback_counts_where_it_restores_an_earlier_grant_of_the_environment
     found = read(statements | {"again": signed(STORED, again)})
     assert found.faults == ()
     assert found.by_environment["dev"].grant == again, "of two grants of an environment the newest is told"
-    assert found.decide("prod").allowed, "what followed the first one still counts"
+    assert "prod" in found.by_environment, "what followed the first one still counts"
 
 
 def test_a_rollback_does_not_restore_a_grant_of_another_environment_or_a_later_fence() -> None:
@@ -217,3 +218,40 @@ def test_an_environment_counts_exactly_where_its_own_grant_and_all_before_it_are
         "prod": set(ENVIRONMENTS),
     }
     assert {one.grant.environment for one in found.counted} == {name for name in ENVIRONMENTS if needed[name] <= there}
+
+
+MISSING = {
+    "dev's grant is dropped",
+    "load's grant is dropped",
+    "staging's grant is dropped",
+    "links into the chain of another release",
+    "dated after what follows it",
+    "a rollback to a grant that is not there",
+}
+
+
+@pytest.mark.parametrize("case", TAMPERED)
+def test_only_what_is_not_there_is_told_as_absent(case: str) -> None:
+    tamper, environment, _ = TAMPERED[case]
+    statements = chain(STORED)
+    tamper(statements)
+    found = read(statements)
+    mine = [fault for fault in found.faults if f" {environment!r} " in fault]
+    assert set(found.absent) <= set(found.faults)
+    assert (bool(mine) and set(mine) <= set(found.absent)) == (case in MISSING)
+
+
+def test_a_grant_that_something_else_speaks_against_takes_those_after_it_with_it() -> None:
+    whole = read(chain(STORED))
+    dev = whole.by_environment["dev"].bundle
+    found = whole.without({dev: "its verdict is a stranger's"})
+    assert list(found.by_environment) == ["load"]
+    assert [fault.partition(" does not count: ")[2][:29].strip() for fault in found.faults] == [
+        "its verdict is a stranger's",
+        f"it follows grant {dev[7:19]}",
+        f"it follows grant {whole.by_environment['staging'].bundle[7:19]}",
+    ]
+    assert found.absent == ()
+    assert whole.without({dev: "its verdict is gone"}, {dev}).absent == tuple(
+        fault.replace("is a stranger's", "is gone") for fault in found.faults
+    )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pratique.decisions.chain import chain_of
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.facts import facts_of
 from pratique.decisions.provenance import signature_statement
@@ -35,6 +36,7 @@ def facts(*ruled_statements: VerifiedStatement, **changed: Any) -> Facts:
         "origins": None,
         "trusted": (),
         "evidence": (gathered,),
+        "chain": chain_of(STORED, gathered, SOON),
         "people": PEOPLE,
         "policy": POLICY,
         "now": SOON,

@@ -14,6 +14,7 @@ import pytest
 from pratique.clients.policy_files import shipped_gates, shipped_modules
 from pratique.clients.rego import RegoPolicies
 from pratique.decisions.bill_of_materials import bill_statement
+from pratique.decisions.chain import chain_of
 from pratique.decisions.evidence import Gathered
 from pratique.decisions.facts import facts_of
 from pratique.decisions.gates import every_image_has_a_bill
@@ -131,6 +132,7 @@ def situation(case: dict[str, Any]) -> Situation:
         origins=case.get("origins"),
         trusted=(TrustedKey(pem="k"),) if case.get("trusted", True) else (),
         evidence=tuple(evidence.values()),
+        chain=chain_of(stored(case), evidence["release"], NOW),
         upstream=tuple(promotion(one) for one in case.get("upstream", [{"environment": "dev"}, {"environment": "load"}])),
         held=STORED.digest if case.get("held") else None,
         policy=digest_of(b"policy"),
