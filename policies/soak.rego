@@ -18,6 +18,7 @@ is_answered(gate) if gate.soak == null
 
 is_answered(gate) if {
 	is_number(gate.soak)
+	count(input.environment.after) > 0
 	every before in input.environment.after {
 		some grant in input.chain.grants
 		grant.environment == before
@@ -34,6 +35,18 @@ deny contains {"reason": reason} if {
 	reason := sprintf(
 		"nothing proves since when '%s' has had %s, which has to stay there for %s (gates.soak of the %s): promote it there",
 		[before, label, told(gate.soak), gate.by],
+	)
+}
+
+# What nothing comes before has nothing to be held in: that is no yes.
+deny contains {"reason": reason} if {
+	input.purpose == "promote"
+	some gate in input.gates
+	is_number(gate.soak)
+	count(input.environment.after) == 0
+	reason := sprintf(
+		"the %s asks that %s stays in the environments before for %s (gates.soak), and none comes before '%s': %s",
+		[gate.by, label, told(gate.soak), input.environment.name, "let it come after one (`after`), or ask for no soak"],
 	)
 }
 

@@ -18,6 +18,7 @@ from pratique.values._base import Value
 from pratique.values.commit import Commit
 from pratique.values.digest import Digest
 from pratique.values.facts import ApprovalFacts, ApprovalsFacts, ExceptionFacts, UncountedFacts
+from pratique.values.grant import Approval, Grant
 from pratique.values.people import People
 from pratique.values.requirements import Approvals, Exceptions
 from pratique.values.ruling import Approve, Except, Reject, Ruling, SignedRuling
@@ -120,6 +121,24 @@ def _why_not(asked: ApprovalsFacts, word: ApprovalFacts, plan: Digest | None, po
         "made in the future": word.made_at > now + CLOCKS.total_seconds(),
     }
     return tuple(sorted([*_has_no_say(asked, word), *(reason for reason, is_wrong in wrong.items() if is_wrong)]))
+
+
+def approval_reasons(named: Approval, signed: SignedRuling, grant: Grant) -> list[str]:
+    """Every reason why the ruling is not the approval that the grant names; none means it is."""
+    ruling = signed.ruling
+    if not isinstance(ruling, Approve):
+        return [f"it is no approval, but a ruling to {ruling.kind}"]
+    is_click = bool(ruling.clicked_by)
+    wrong = {
+        f"it is about {ruling.environment}": ruling.environment != grant.environment,
+        f"it is about the plan {ruling.plan}, and {grant.plan} was carried out": ruling.plan != grant.plan,
+        f"it was given under the policy {ruling.policy}, the grant under {grant.policy}": ruling.policy != grant.policy,
+        f"it is {ruling.clicked_by or signed.by}'s, not {named.by}'s": (ruling.clicked_by or signed.by) != named.by,
+        "it is a click, which the grant takes for a signature": is_click and not named.is_click,
+        "it is a signature, which the grant takes for a click": named.is_click and not is_click,
+        "it is later than the grant": ruling.made_at > grant.granted_at + CLOCKS,
+    }
+    return [reason for reason, is_wrong in wrong.items() if is_wrong]
 
 
 def asked_of(asked: Approvals, people: People) -> ApprovalsFacts:

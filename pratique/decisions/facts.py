@@ -127,14 +127,14 @@ def _environment(situation: Situation) -> EnvironmentFacts:
     }
     return EnvironmentFacts(
         name=environment.name,
-        after=environment.after,
+        after=situation.after,
         opening=OpeningFacts(
             is_open=opening.is_open,
             words=opening.words,
             changes_at=None if opening.changes_at is None else seconds(opening.changes_at),
         ),
         holds=situation.held,
-        granted_upstream=tuple(name for name in environment.after if name in granted),
+        granted_upstream=tuple(name for name in situation.after if name in granted),
     )
 
 

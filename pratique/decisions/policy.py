@@ -17,6 +17,7 @@ def policy_digest(
     *,
     policies: Digest,
     asked_by_operator: Requirements,
+    after: Sequence[str],
     exceptions: Exceptions | None,
     people: People,
     trusted: Sequence[Trusted],
@@ -32,6 +33,7 @@ def policy_digest(
         "policies": policies,
         "environment": environment.model_dump(mode="json"),
         "operator": asked_by_operator.model_dump(mode="json"),
+        "after": list(after),
         "exceptions": None if exceptions is None else exceptions.model_dump(mode="json"),
         "people": {
             name: people.persons[name].model_dump(mode="json")

@@ -18,6 +18,7 @@ from pratique.decisions.counted import (
     Signed,
     allowance_of,
     anybody,
+    approval_reasons,
     asked_of,
     exception_reasons,
     exceptions_of,
@@ -47,6 +48,16 @@ def signer_name(signer: Signer) -> str:
 def named_bundles(grant: Grant) -> tuple[Digest, ...]:
     """The bundles of people's words that the grant names."""
     return (*(one.bundle for one in grant.approvals), *grant.exceptions)
+
+
+def pinned_of(seen: Seen, grant: Grant) -> list[tuple[str, Digest | None]]:
+    """The environments that the operator has come before, each with its newest grant by then; none of a rollback."""
+    place = seen.place(grant.environment)
+    if grant.kind == "rollback" or not place.after or place.policy != grant.policy:
+        return []
+    by_then = [one for one in seen.chain_in(grant.environment).history if one.grant.granted_at <= grant.granted_at]
+    newest = {one.grant.environment: one.bundle for one in sorted(by_then, key=lambda one: one.grant.fence)}
+    return [(name, newest.get(name)) for name in place.after]
 
 
 class ProvenGrant:
@@ -89,6 +100,11 @@ class ProvenGrant:
         # Where a word that the grant names is not there to be counted, nobody can tell that it was not enough.
         is_lost = any(part.missing for part in words)
         parts = (verdict, checks, *words, self._replaced())  # 19
+        skipped = [
+            self._at_fault(f"the operator has {one!r} come before, and nothing proves that it was granted there by then")
+            for one, earlier in pinned_of(self._seen, grant)
+            if earlier is None
+        ]  # 20
         return Part(
             kind=kind,
             name=grant.environment,
@@ -97,7 +113,7 @@ class ProvenGrant:
             at=grant.granted_at,
             says=tuple(self._says()),
             wrong=(*self._times(), *(() if is_lost else (*unpaired, *too_few))),  # 11
-            missing=(*unpaired, *too_few) if is_lost else (),
+            missing=(*((*unpaired, *too_few) if is_lost else ()), *skipped),
             parts=tuple(part for part in parts if part is not None),
         )
 
@@ -156,7 +172,7 @@ class ProvenGrant:
         signed = self._rulings.get(named.bundle)
         if signed is None:
             return self._absent("approval", named.by, named.bundle), None
-        wrong = _approval_reasons(named, signed, self._grant)
+        wrong = approval_reasons(named, signed, self._grant)
         says = [signed.ruling.reason] if signed.ruling.reason else []
         says += ["a click, of which nobody can prove whose it was"] if named.is_click else []
         if isinstance(signed.ruling, Approve) and signed.ruling.expires_at:
@@ -255,24 +271,6 @@ class ProvenGrant:
 
     def _at_fault(self, what: str) -> str:
         return f"grant {self._signed.bundle[7:19]} in {self._grant.environment!r}: {what}"
-
-
-def _approval_reasons(named: Approval, signed: SignedRuling, grant: Grant) -> list[str]:
-    """Every reason why the ruling is not the approval that the grant names; none means it is."""
-    ruling = signed.ruling
-    if not isinstance(ruling, Approve):
-        return [f"it is no approval, but a ruling to {ruling.kind}"]
-    is_click = bool(ruling.clicked_by)
-    wrong = {
-        f"it is about {ruling.environment}": ruling.environment != grant.environment,
-        f"it is about the plan {ruling.plan}, and {grant.plan} was carried out": ruling.plan != grant.plan,
-        f"it was given under the policy {ruling.policy}, the grant under {grant.policy}": ruling.policy != grant.policy,
-        f"it is {ruling.clicked_by or signed.by}'s, not {named.by}'s": (ruling.clicked_by or signed.by) != named.by,
-        "it is a click, which the grant takes for a signature": is_click and not named.is_click,
-        "it is a signature, which the grant takes for a click": named.is_click and not is_click,
-        "it is later than the grant": ruling.made_at > grant.granted_at + CLOCKS,
-    }
-    return [reason for reason, is_wrong in wrong.items() if is_wrong]
 
 
 def _read_replaced(found: VerifiedStatement, grant: Grant) -> tuple[Grant | None, list[str]]:

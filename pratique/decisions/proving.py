@@ -39,13 +39,16 @@ Each grant, as its environment believes it:
     say had rejected the plan. Nobody is asked about a rollback, or where an exception passes over approvals.
 19. What it says it replaces is there: an earlier grant of the service in the same environment, under a lower fence.
 
-A grant is *supported* where it keeps to rules 8 to 19, and so does each that it is linked to.
+20. Each environment that the operator has come before, whatever the service says, had granted the release by then. What the
+    operator asks for is known where the policy is today's.
+
+A grant is *supported* where it keeps to rules 8 to 20, and so does each that it rests on by rules 9 and 20.
 Whose word counts (15 to 18) is decided in `pratique.decisions.counted`, as of when the gates decided.
 
 The ledger, where it was asked:
 
-20. What it has on record as granted is a grant that keeps to rules 8 and 9.
-21. What it has on record as ruled is a ruling that keeps to rule 6.
+21. What it has on record as granted is a grant that keeps to rules 8 and 9.
+22. What it has on record as ruled is a ruling that keeps to rule 6.
 """
 
 from __future__ import annotations
@@ -53,11 +56,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pratique.decisions.chain import Chain, SignedGrant, links_of, unproven
-from pratique.decisions.proven_grants import ProvenGrant
+from pratique.decisions.proven_grants import ProvenGrant, pinned_of
 from pratique.decisions.proven_releases import artifact_part, commit_part, release_part
 from pratique.decisions.seen import Seen
 from pratique.values._base import Value
 from pratique.values.digest import Digest
+from pratique.values.grant import Grant
 from pratique.values.proof import GrantProof, Part, Proof
 
 
@@ -105,7 +109,8 @@ def supported_in(seen: Seen, environment: str, recorded: Mapping[str, Digest]) -
     chain = seen.chain_in(environment)
     against: dict[Digest, str] = {}
     absent: set[Digest] = set()
-    for one in _grants(seen, environment, chain):
+    grants = _grants(seen, environment, chain)
+    for one in grants:
         parts = list(one.part.walk())
         wrong = [problem for part in parts for problem in part.wrong]
         missing = [problem for part in parts for problem in part.missing]
@@ -113,6 +118,12 @@ def supported_in(seen: Seen, environment: str, recorded: Mapping[str, Digest]) -
             against[one.bundle] = problems[0].removeprefix(f"grant {one.bundle[7:19]} in {one.environment!r}: ")
         if missing and not wrong:
             absent.add(one.bundle)
+    while unsupported := [
+        (one, lost) for one in grants if one.bundle not in against for lost in one.follows if lost in against
+    ]:
+        for one, lost in unsupported:
+            against[one.bundle] = f"it follows grant {lost[7:19]}, which does not count"
+            absent |= {one.bundle} if lost in absent else set()
     supported = chain.without(against, absent).on_record(recorded)
     if environment in supported.by_environment:
         return Supported(chain=supported)
@@ -130,6 +141,12 @@ def grant_part(seen: Seen, signed: SignedGrant, kind: str = "environment") -> Pa
     return seen.parts[signed.bundle].model_copy(update={"kind": kind})
 
 
+def _rests_on(seen: Seen, grant: Grant) -> tuple[Digest, ...]:
+    """The grants that it is linked to, and those of the environments that the operator has come before."""
+    pinned = (earlier for _, earlier in pinned_of(seen, grant) if earlier is not None)
+    return tuple(dict.fromkeys((*(digest for _, digest in links_of(grant)), *pinned)))
+
+
 def _grants(seen: Seen, believer: str, chain: Chain) -> list[GrantProof]:
     """The grants whose links hold for that environment, by environment and the newest first."""
     newest = sorted(chain.history, key=lambda one: (one.grant.environment, -one.grant.fence))
@@ -139,7 +156,7 @@ def _grants(seen: Seen, believer: str, chain: Chain) -> list[GrantProof]:
             believer=believer,
             environment=one.grant.environment,
             bundle=one.bundle,
-            follows=tuple(digest for _, digest in links_of(one.grant)),
+            follows=_rests_on(seen, one.grant),
             part=grant_part(seen, one, "environment" if heads[one.grant.environment] == one.bundle else "earlier"),
         )
         for one in newest
@@ -182,7 +199,7 @@ def _ledger(seen: Seen, chains: dict[str, Chain]) -> tuple[Part, ...]:
     return (Part(kind="ledger", name="on record", missing=tuple(missing)),) if missing else ()
 
 
-def _off_the_record(seen: Seen, chains: dict[str, Chain]) -> list[str]:  # 20
+def _off_the_record(seen: Seen, chains: dict[str, Chain]) -> list[str]:  # 21
     recorded = ((name, bundle) for name, bundle in (seen.recorded or {}).items() if name in chains)
     return [
         unproven(name, bundle)
@@ -191,7 +208,7 @@ def _off_the_record(seen: Seen, chains: dict[str, Chain]) -> list[str]:  # 20
     ]
 
 
-def _unattached(seen: Seen) -> list[str]:  # 21
+def _unattached(seen: Seen) -> list[str]:  # 22
     proved = {signed.bundle for signed in seen.rulings.counted}
     return [
         f"the ledger has on record that {signed.by or 'the pipeline'} signed a ruling to {signed.ruling.kind} it, "

@@ -42,6 +42,8 @@ class Situation(Value):
     holds: tuple[SignedRuling, ...] = ()
     """The holds of the environment, after whatever releases, and what has lifted them."""
     asked_by_operator: Requirements = Requirements()
+    pinned: tuple[str, ...] = ()
+    """The environments that come before by the operator's settings, whatever the service says."""
     exceptions: Exceptions | None = None
     """Who may make some in this environment."""
     people: People = People()
@@ -50,6 +52,11 @@ class Situation(Value):
     policy: Digest
     """Of everything that is asked for there."""
     now: AwareDatetime
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The environments that come before, by the service or by the operator."""
+        return tuple(dict.fromkeys((*self.environment.after, *self.pinned)))
 
     def evidence_of(self, reference: ImageReference) -> Gathered:
         """What is attached to the image or release; nothing where nothing was gathered."""

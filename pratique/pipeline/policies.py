@@ -29,6 +29,7 @@ def policy_in(clients: Clients, environment: Environment, modules: Sequence[Modu
         environment,
         policies=modules_digest(modules),
         asked_by_operator=place.gates,
+        after=place.after,
         exceptions=place.exceptions,
         people=clients.people,
         trusted=place.trust,

@@ -51,7 +51,7 @@ def trust_of(clients: Clients, stored: StoredRelease | None = None, modules: Seq
     `modules` are those that say something about it, where they have been read before.
     """
     places = {
-        name: PlaceTrust(trust=place.trust, gates=place.gates, exceptions=place.exceptions)
+        name: PlaceTrust(trust=place.trust, gates=place.gates, after=place.after, exceptions=place.exceptions)
         for name, place in clients.settings.environments.items()
     }
     if stored is not None:

@@ -56,7 +56,8 @@ def judge_seen(
 ) -> Judged:
     """As `judge`, of what has been looked up by the trust of these settings, and by these policies."""
     stored, place = seen.stored, clients.place(environment.name)
-    recorded = recorded_grants(clients, stored, (*environment.after, environment.name))
+    before = (*environment.after, *place.after)
+    recorded = recorded_grants(clients, stored, (*before, environment.name))
     supported = supported_in(seen, environment.name, recorded)
     situation = Situation(
         purpose=purpose,
@@ -66,10 +67,11 @@ def judge_seen(
         trusted=place.trust,
         evidence=seen.attached_in(environment.name),
         chain=supported.chain,
-        upstream=_granted_upstream(clients, stored, environment),
+        upstream=_granted_upstream(clients, stored, before),
         held=_held(clients, environment),
         holds=holds_in(clients, environment.service, environment.name),
         asked_by_operator=place.gates,
+        pinned=place.after,
         exceptions=place.exceptions,
         people=clients.people,
         plan=plan,
@@ -99,7 +101,7 @@ def _held(clients: Clients, environment: Environment) -> str | None:
     return None if promotion is None else promotion.release
 
 
-def _granted_upstream(clients: Clients, stored: StoredRelease, environment: Environment) -> tuple[Promotion, ...]:
+def _granted_upstream(clients: Clients, stored: StoredRelease, before: Sequence[str]) -> tuple[Promotion, ...]:
     with clients.ledger() as ledger:
-        found = (ledger.grant_of(environment.service, before, stored.digest) for before in environment.after)
+        found = (ledger.grant_of(stored.release.service, name, stored.digest) for name in before)
         return tuple(promotion for promotion in found if promotion is not None and promotion.state is PromotionState.GRANTED)

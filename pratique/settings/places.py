@@ -55,6 +55,8 @@ class EnvironmentSettings(Value):
     """Whose signatures count here. None: every promotion into it is refused."""
     gates: Requirements = Requirements()
     """What is asked of every service's releases here, besides what each asks itself."""
+    after: tuple[Name, ...] = Field(default=(), max_length=16)
+    """Environments that come before this one, whatever a service's `pratique.yaml` says: a release is granted there first."""
     exceptions: Exceptions | None = None
     """Who may let a gate be passed over here; absent: nobody."""
     hold_on: Literal["failure", "rollback", "never"] = "failure"

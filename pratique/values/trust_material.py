@@ -19,6 +19,8 @@ class PlaceTrust(Value):
     """Whose signatures count there."""
     gates: Requirements = Requirements()
     """What the operator asks of every service's releases there."""
+    after: tuple[Name, ...] = ()
+    """The environments that come before it, whatever a service says."""
     exceptions: Exceptions | None = None
     """Who may let a gate be passed over there; absent: nobody."""
     policy: Digest | None = None

@@ -381,7 +381,7 @@ def other_trust(made: Made, chance: random.Random) -> str:
     if name not in places:
         return "nothing"
     place = places[name]
-    way = chance.randrange(6)
+    way = chance.randrange(7)
     approvals = Approvals.model_validate(
         {"required": chance.randint(1, 3), "from": ["approvers"], "clicks": chance.random() < 0.5, "expires": "1h"}
     )
@@ -402,6 +402,10 @@ def other_trust(made: Made, chance: random.Random) -> str:
             people = people.model_copy(update={"persons": persons})
         case 5:
             del places[name]
+        case 6:
+            places[name] = place.model_copy(
+                update={"after": tuple(chance.sample(sorted(made.recorded), k=chance.randint(1, 2)))}
+            )
     found.material = found.material.model_copy(update={"environments": places, "people": people})
     return f"{name} {way}"
 

@@ -225,14 +225,21 @@ CASES: dict[int, list[Case]] = {
     ],
     20: [
         Case(
-            "missing", "the ledger says that 'prod' has granted it by grant", evidenced, lambda _: {"recorded": {"prod": OTHER}}
+            "missing",
+            "the operator has 'load' come before, and nothing proves that it was granted there by then",
+            settings(lambda found: place(found, "prod", after=("dev", "load"))),
         )
     ],
     21: [
+        Case(
+            "missing", "the ledger says that 'prod' has granted it by grant", evidenced, lambda _: {"recorded": {"prod": OTHER}}
+        )
+    ],
+    22: [
         Case("missing", "the ledger has on record that the pipeline signed a ruling to hold it", evidenced, on_record_as_ruled)
     ],
 }
-OF_A_GRANT = range(8, 20)
+OF_A_GRANT = range(8, 21)
 
 
 def proven(case: Case, seals: Seals) -> tuple[Evidenced, Proof]:

@@ -150,7 +150,7 @@ class Site(Clients):
         base = {"registry": {"address": "127.0.0.1:1"}, "vault": {"login": {"method": "token", "token_file": "/nowhere"}}}
         material = made.found.material
         places = {
-            name: EnvironmentSettings(trust=place.trust, gates=place.gates, exceptions=place.exceptions)
+            name: EnvironmentSettings(trust=place.trust, gates=place.gates, after=place.after, exceptions=place.exceptions)
             for name, place in material.environments.items()
         }
         services = {name: ServiceSettings(repository=repository) for name, repository in (material.origins or {}).items()}
