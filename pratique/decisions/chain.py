@@ -63,19 +63,9 @@ class Chain(Value):
     def on_record(self, recorded: Mapping[str, Digest]) -> Chain:
         """The chain in which of these environments the grant on record counts, or none."""
         known = {(one.grant.environment, one.bundle): one for one in self.history}
-        gone = [place for place in recorded.items() if place not in known]
         counted = [one for one in self.counted if one.grant.environment not in recorded]
         counted += [known[place] for place in recorded.items() if place in known]
-        faults = {unproven(*place): [one for one in self.faults if f" {place[1][7:19]} in " in one] for place in gone}
-        # Where something is known against it, that is what speaks against it.
-        absent = [fault for fault, known_ in faults.items() if all(one in self.absent for one in known_)]
-        return self.model_copy(
-            update={
-                "counted": tuple(sorted(counted, key=_time)),
-                "faults": (*self.faults, *faults),
-                "absent": (*self.absent, *absent),
-            }
-        )
+        return self.model_copy(update={"counted": tuple(sorted(counted, key=_time))})
 
 
 def unproven(environment: str, bundle: Digest) -> str:

@@ -129,7 +129,10 @@ def supported_in(seen: Seen, environment: str, recorded: Mapping[str, Digest]) -
         return Supported(chain=supported)
     faults = [fault for fault in supported.faults if f" {environment!r} " in fault]
     if not faults:
-        return Supported(chain=supported, missing=(f"no grant in {environment!r} is attached by anyone whom it trusts",))
+        gone = f"no grant in {environment!r} is attached by anyone whom it trusts"
+        return Supported(
+            chain=supported, missing=(unproven(environment, recorded[environment]) if environment in recorded else gone,)
+        )
     is_unclear = all(fault in supported.absent for fault in faults)
     return Supported(chain=supported, missing=tuple(faults) if is_unclear else ())
 

@@ -1,4 +1,4 @@
-"""What the gates let in is proved: promotions as the flows make them, by the policies that ship, and everybody asked afterwards."""
+"""What the gates let in is proved: promotions as the flows make them, by the policies that ship, everybody asked afterwards."""
 
 from __future__ import annotations
 
