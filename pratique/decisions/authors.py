@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from email.utils import parseaddr
 
 from pratique.values.commit import Commit
 from pratique.values.people import Person
 from pratique.values.trust import TrustedIdentity
+
+_DOTLESS = ("gmail.com", "googlemail.com")
 
 
 def is_author(person: Person, commit: Commit) -> bool:
@@ -16,5 +19,17 @@ def is_author(person: Person, commit: Commit) -> bool:
     """
     _, address = parseaddr(commit.author)
     identities = [signer.identity for signer in person.trust if isinstance(signer, TrustedIdentity)]
-    known = {one.casefold() for one in (*person.emails, *identities) if "@" in one}
-    return "@" not in address or not known or address.casefold() in known
+    known = {plain_address(one) for one in (*person.emails, *identities) if "@" in one}
+    return "@" not in address or not known or plain_address(address) in known
+
+
+def plain_address(address: str) -> str:
+    """The address without what its owner may write in it as they like: another case, a tag after `+`, an equal letter.
+
+    Of Google's mail the dots as well, and its second name.
+    """
+    local, _, domain = unicodedata.normalize("NFKC", address).strip().casefold().rpartition("@")
+    local, domain = local.strip('"').partition("+")[0], domain.rstrip(".")
+    if domain in _DOTLESS:
+        return f"{local.replace('.', '')}@{_DOTLESS[0]}"
+    return f"{local}@{domain}"

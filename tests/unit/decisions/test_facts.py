@@ -98,6 +98,12 @@ def test_the_newest_word_of_each_person_is_told_with_whether_they_wrote_the_comm
         ([], "Ada <ada@example.test>", True),
         (["other@example.test"], "Ada", True),
         (["other@example.test", "ada@example.test"], "A. L. <ada@example.test>", True),
+        (["ada@example.test"], "Ada <ada+fixes@example.test>", True),
+        (["ada+work@example.test"], "Ada <ADA@example.test.>", True),
+        (["ada@example.test"], "Ada <\uff41da@example.test>", True),
+        (["ada.lovelace@gmail.com"], "Ada <adalovelace+x@googlemail.com>", True),
+        (["ada.lovelace@example.test"], "Ada <adalovelace@example.test>", False),
+        (["ada@example.test"], "Ada <ada@elsewhere.test>", False),
     ],
 )
 def test_where_somebody_may_have_written_the_commit_they_have(emails: list[str], author: str, *, is_author: bool) -> None:
