@@ -73,12 +73,12 @@ class Site:
         command = [sys.executable, "deployments/job_template.py", "docker"]
         done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True)
         template: dict[str, Any] = json.loads(done.stdout)
-        defaults = template["variables"]["properties"]
+        job = template["job_configuration"]
         settings, secrets = self.outside.files_of("prod")
-        defaults["volumes"]["default"] = [f"{settings}:/etc/pratique:ro", f"{secrets}:/run/secrets:ro"]
+        job["volumes"] = [f"{settings}:/etc/pratique:ro", f"{secrets}:/run/secrets:ro"]
         trusted = {"GIT_SSL_CAINFO": "/etc/pratique/ca.pem", "SSL_CERT_FILE": "/etc/pratique/ca.pem"}
-        defaults["env"]["default"] |= {**trusted, "PRATIQUE_VAULT__LOGIN__ROLE_ID": self.outside.role_ids["prod"]}
-        template["job_configuration"]["container_create_kwargs"]["extra_hosts"] = self.outside.names()
+        job["env"] |= {**trusted, "PRATIQUE_VAULT__LOGIN__ROLE_ID": self.outside.role_ids["prod"]}
+        job["container_create_kwargs"]["extra_hosts"] = self.outside.names()
         return template
 
     def push(self, subject: str) -> str:

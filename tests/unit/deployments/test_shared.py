@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -20,6 +21,7 @@ import yaml
 from prefect import Flow
 from prefect.flows import load_flow_from_entrypoint
 from prefect.server.events.schemas.automations import AutomationCreate
+from prefect.server.schemas.actions import WorkPoolCreate
 from prefect.settings.models.root import Settings as PrefectServerSettings
 from pydantic_settings import BaseSettings
 
@@ -215,19 +217,21 @@ def test_prefect_takes_every_automation(automation: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("kind", ["docker", "kubernetes", "ecs"])
-def test_a_job_template_fits_prefects_own_of_its_type(kind: str) -> None:
+def test_a_job_template_leaves_nothing_to_set_and_fits_prefects_own_of_its_type(kind: str) -> None:
     spec = spec_from_file_location("job_template", DEPLOYMENTS / "job_template.py")
     assert spec is not None
     assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     template = module.job_template(kind)
-    variables = template["variables"]
-    defaults = {name: field["default"] for name, field in variables["properties"].items() if field.get("default") is not None}
-    jsonschema.Draft202012Validator(variables).validate(defaults)
-    used = set(re.findall(r"\{\{ (\w+) \}\}", yaml.safe_dump(template["job_configuration"])))
-    assert used <= variables["properties"].keys()
-    assert defaults["image"].endswith("pratique:0.1.0")
+    assert WorkPoolCreate(name="x", type=kind, base_job_template=template).base_job_template == template
+    assert template["variables"] == {"type": "object", "properties": {}, "additionalProperties": False}
+    text = yaml.safe_dump(template["job_configuration"])
+    assert re.findall(r"\{\{|\}\}", text) == []
+    assert "pratique:0.1.0" in text
+    workers = json.loads(module.THEIRS.read_text()).values()
+    theirs = next(found[kind] for found in workers if kind in found)["default_base_job_configuration"]["variables"]
+    jsonschema.Draft202012Validator(theirs).validate(yaml.safe_load(module.OURS.read_text())[kind]["variables"])
 
 
 def test_an_image_is_built_of_what_there_is() -> None:
