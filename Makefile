@@ -41,8 +41,8 @@ test-contract: system-test environment-test ## Each port, the real service and i
 	@$(call beside,cosign osv-scanner)
 	deployments/with-engine $(PYTEST) tests/contract tests/interop
 
-test-e2e: system-test environment-test ## Deliveries on a whole stack
-	deployments/with-engine $(PYTEST) tests/e2e
+test-e2e: system-test environment-test ## Deliveries on a whole stack, and attacks on one
+	deployments/with-engine $(PYTEST) tests/e2e tests/attacks
 
 test-faults: system-test environment-test ## Deliveries that are killed, cut off and refused
 	deployments/with-engine $(PYTEST) tests/faults

@@ -1,12 +1,13 @@
 # ruff: noqa: INP001  # a script, no package
 """`prefect worker start …`, woken by the server's events instead of asking it several times a second.
 
-    python deployments/prefect_worker.py worker start --pool pratique --type process
+    python deployments/prefect_worker.py worker start --pool pratique --type pratique
 
 Prefect's worker polls: the seconds between two polls are how late a run starts, and each poll costs the server four queries.
 This one listens to the event stream of its work pool as well, and polls when a run of the pool is scheduled or has ended;
 `PREFECT_WORKER_QUERY_SECONDS` is only the safety net, for events that are lost and for a server that was away.
-It works for workers of any type, and on any machine that reaches the Prefect server.
+It works for workers of any type, and on any machine that reaches the Prefect server; the type `pratique` is our own
+(`tasks/_worker.py`), and is told of cancelled runs by the same stream.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ import asyncio
 import logging
 from contextlib import suppress
 from typing import Any
+from uuid import UUID
 
 from prefect.cli import app
 from prefect.events.clients import get_events_subscriber
 from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter
 from prefect.workers.base import BaseWorker
+
+from tasks._worker import PratiqueWorker
 
 SCHEDULED, ENDED = frozenset({"SCHEDULED"}), frozenset({"COMPLETED", "FAILED", "CANCELLED", "CRASHED", "PAUSED"})
 """Types of the states in which a run waits for a worker, and in which it has given its place to another one."""
@@ -96,6 +100,8 @@ async def _hear(worker: BaseWorker[Any, Any, Any], woken: Wake) -> None:
         async for event in events:
             # What has no state is a heartbeat; what is pending or runs leaves nothing to do.
             state = event.resource.get("prefect.state-type")
+            if state == "CANCELLING" and isinstance(worker, PratiqueWorker):
+                worker.cancel(UUID(event.resource.id.rpartition(".")[2]))
             if state in SCHEDULED | ENDED:
                 woken.set(again=state in SCHEDULED)
 

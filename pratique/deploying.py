@@ -17,22 +17,23 @@ from pratique.clients.ports import Log
 from pratique.clients.prefect import Prefect, prefect_environment
 from pratique.errors import Invalid, Refused
 from pratique.scrub import scrub
-from pratique.warm.job_template import job_template
+from pratique.warm import JOB_TEMPLATE, POOL_TYPE
 
 AUTOMATIONS = Path("deployments/automations.yaml")
 _DEPLOYED_WITHIN = timedelta(minutes=5)
 
 
 def install(clients: Clients, checkout: Path, table: Path, limit: int | None, log: Log) -> None:
-    """Write what the table names; a pool that exists keeps its type, and where that is not `process`, all of its settings."""
+    """Write what the table names; a pool of containers that exists keeps its type and all of its settings."""
     pools = pools_of(table)
     with clients.prefect() as prefect:
         present = prefect.pools()
         for pool in pools:
-            kind = present.get(pool, "process")
-            if kind == "process":
-                prefect.write_process_pool(pool, job_template(checkout), limit)
-            log(f"work pool {pool}: {kind}" + ("" if kind == "process" else ", left as it is"))
+            kind = present.get(pool, POOL_TYPE)
+            # One of processes is what earlier versions wrote: whoever may start its runs may run anything there.
+            if kind in {POOL_TYPE, "process"}:
+                prefect.write_pool(pool, POOL_TYPE, JOB_TEMPLATE, limit)
+            log(f"work pool {pool}: {kind}" + ("" if kind == POOL_TYPE else ", left as it is"))
     deploy(checkout, table, prefect_environment(clients.settings.prefect))
     with clients.prefect() as prefect:
         bound_queues(prefect, table, limit)

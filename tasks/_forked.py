@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import ssl
 from types import SimpleNamespace
+from typing import NoReturn
 
 # What Prefect's engine imports while a run goes on.
 import anyio._backends._asyncio
@@ -21,6 +22,7 @@ import prefect.concurrency.services
 import prefect.task_engine
 import prefect.utilities.visualization
 import psutil
+from prefect import results
 from prefect.client import orchestration
 from pydantic import BaseModel
 
@@ -31,6 +33,7 @@ from pratique.clients.cloudformation import remember_models
 from pratique.clients.policy_files import shipped_modules
 from pratique.clients.tls import trusting
 from pratique.decisions.policy_sets import gates_of
+from pratique.errors import Refused
 
 
 def _complete(model: type[BaseModel]) -> None:
@@ -56,6 +59,23 @@ def _context(**named: str) -> ssl.SSLContext:
 
 # Prefect's own name for the module, and nobody else's.
 vars(orchestration)["ssl"] = SimpleNamespace(**{**vars(ssl), "create_default_context": _context})
+
+
+async def _no_block() -> None:
+    """Prefect's server may name a block where results are stored, which would also turn storing them on: none of ours is."""
+
+
+def _no_result(*_: object, **__: object) -> NoReturn:
+    """A state may say that its result lies in some block, pickled: to read it would run what is in there."""
+    raise Refused("a state refers to a stored result: no run stores one, and none is read")
+
+
+vars(results).update(
+    _aread_server_default_result_storage_block_id=_no_block,
+    _read_server_default_result_storage_block_id=lambda: None,
+)
+for _name in ("_read", "_aread"):
+    setattr(results.ResultStore, _name, _no_result)
 
 trusting()
 remember_models()

@@ -16,7 +16,7 @@ def services_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("services")
 
 
-ORDER = ("e2e", "faults", "contract", "unit", "interop")
+ORDER = ("e2e", "attacks", "faults", "contract", "unit", "interop")
 """What takes long begins first, so that nobody waits for it in the end; the real cosign last, because Go may still build it."""
 
 

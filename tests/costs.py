@@ -37,7 +37,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 SLOWEST = 20
 
 KINDS = {
-    r"pratique\.warm|warm/launch\.py|prefect\.engine": "flow runs and their warm server",
+    r"pratique\.warm|prefect\.engine": "flow runs and their forking server",
     r"prefect_server\.py|prefect server|prefect_database\.py": "Prefect server",
     r"prefect worker|prefect_worker\.py|tests\.recording\.worker|pratique worker": "Prefect worker",
     r"dockerd|containerd|runc|docker-proxy": "engine",

@@ -125,18 +125,19 @@ def peak_memory(stack: LocalStack) -> Iterator[dict[str, float]]:
     peaks: dict[str, float] = {}
     over = threading.Event()
     found = {status.name: status.process_id for status in stack.status()}
-    watched = {name: psutil.Process(found[name]) for name in ("prefect", "worker", "warm")}
+    watched = {name: psutil.Process(found[name]) for name in ("prefect", "worker")}
 
     def look() -> None:
         while not over.wait(0.1):
             for name, process in watched.items():
-                members = [process] if name != "warm" else process.children(recursive=True)
-                for member in members:
+                members = {"server" if name == "prefect" else "worker": [process]}
+                if name == "worker":
+                    members["flow run"] = process.children(recursive=True)
+                for label, member in ((label, member) for label, found in members.items() for member in found):
                     try:
                         size = member.memory_info().rss / 2**20
                     except psutil.NoSuchProcess:
                         continue
-                    label = {"prefect": "server", "worker": "worker", "warm": "flow run"}[name]
                     peaks[label] = max(peaks.get(label, 0.0), size)
 
     thread = threading.Thread(target=look)
@@ -152,10 +153,16 @@ def peak_memory(stack: LocalStack) -> Iterator[dict[str, float]]:
 def used_cpu(stack: LocalStack) -> Iterator[dict[str, float]]:
     """Seconds of CPU of each process of the stack with those that it has waited for, and of the command; filled at the end.
 
-    The worker's warm server is called after what it is for: flow runs are its children.
+    Flow runs are the worker's: their processes are children of its forking server, which is a child of its own.
     """
     found = {status.name: status.process_id for status in stack.status()}
-    names = {"warm": "flow runs", "prefect": "Prefect server", "dockerd": "engine", "aws": "AWS endpoint", "openbao": "OpenBao"}
+    names = {
+        "worker": "worker and flow runs",
+        "prefect": "Prefect server",
+        "dockerd": "engine",
+        "aws": "AWS endpoint",
+        "openbao": "OpenBao",
+    }
     watched = {names.get(name, name): psutil.Process(process) for name, process in found.items()}
 
     def look() -> dict[str, float]:

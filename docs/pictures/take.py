@@ -7,11 +7,13 @@ The example is delivered to its three environments; then a commit that closes pr
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from base64 import b64encode
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,8 @@ def main() -> None:
     try:
         repository = commit_example(CHECKOUT / "examples" / "hello", FOLDER / "hello")
         deliver(repository)
-        with httpx.Client(base_url=f"{stack.ui_url}/api", timeout=30) as api:
+        user, _, password = stack.ui_password.partition(":")
+        with httpx.Client(base_url=f"{stack.ui_url}/api", auth=(user, password), timeout=30) as api:
             pages = {
                 "delivery": f"/runs/flow-run/{newest_run(api, 'deliver')}",
                 "promotion": f"/runs/flow-run/{newest_run(api, 'promote', 'environment:prod')}",
@@ -52,7 +55,7 @@ def main() -> None:
             close_production(repository)
             deliver(repository)
             pages["waiting"] = f"/artifacts/artifact/{newest_artifact(api, 'waiting-hello-prod')}"
-        take(stack.ui_url, pages)
+        take(stack.ui_url, stack.ui_password, pages)
     finally:
         stack.down(print)
         shutil.rmtree(FOLDER, ignore_errors=True)
@@ -96,13 +99,16 @@ def first(api: httpx.Client, path: str, asked: dict[str, Any]) -> str:
     return str(api.post(path, json=asked).raise_for_status().json()[0]["id"])
 
 
-def take(ui: str, pages: dict[str, str]) -> None:
+def take(ui: str, password: str, pages: dict[str, str]) -> None:
     """One PNG for each page, by its name."""
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     with sync_playwright() as playwright:
         # Chromium refuses its own sandbox to root, and looks at nothing here but our own server.
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"] if os.getuid() == 0 else [])
         page = browser.new_page(viewport={"width": 1440, "height": 810}, device_scale_factor=1)
+        # What the UI keeps of a person who has given its password.
+        kept = json.dumps(b64encode(password.encode()).decode())
+        page.add_init_script(f"localStorage.setItem('prefect-password', {kept})")
         for name, path in pages.items():
             page.goto(ui + path)
             settle(page)

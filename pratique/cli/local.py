@@ -27,6 +27,7 @@ def up() -> None:
     stack = _stack()
     stack.up(_say)
     console.print(f"up; Prefect's UI is at {stack.ui_url}, settings in {stack.config}", markup=False)
+    console.print(f"the UI asks for a password: {stack.ui_password}", markup=False)
 
 
 def down() -> None:

@@ -30,12 +30,14 @@ def install(
 def worker(
     pool: Annotated[str, typer.Option(help="The work pool whose runs it takes.")],
     name: Annotated[str | None, typer.Option(help="Its name in Prefect; without it, pool and host.")] = None,
-    folder: Annotated[Path, typer.Option(help="For its socket and its notes; a folder of its own.")] = Path(".pratique/worker"),
+    folder: Annotated[Path, typer.Option(help="For its notes of runs; a folder of its own.")] = Path(".pratique/worker"),
+    flows: Annotated[str, typer.Option(help="The flows that it runs, comma-separated; without it, all.")] = "",
 ) -> None:
     """Work for a pool until told to end."""
-    from pratique.warm.worker import work
+    from pratique.warm.worker import program, work
 
-    raise typer.Exit(work(clients(), pool, name or f"{pool}-{socket.gethostname()}", folder=folder.resolve(), log=_say))
+    name, folder = name or f"{pool}-{socket.gethostname()}", folder.resolve()
+    work(clients(), program(pool, name, folder, flows=[one for one in flows.split(",") if one]), name, folder=folder, log=_say)
 
 
 def watch(*, once: Annotated[bool, typer.Option("--once", help="Look once, and end.")] = False) -> None:

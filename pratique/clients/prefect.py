@@ -181,13 +181,18 @@ class Prefect:
         path = f"/deployments/{run.deployment_id}/create_flow_run"
         return Run.read(self._ask("POST", path, {**body, "state": {"type": "SCHEDULED"}}, missing="its deployment is gone"))
 
-    def write_process_pool(self, name: str, template: Mapping[str, object], limit: int | None) -> None:
-        """Let there be a work pool of processes with this base job template, and at most `limit` runs at once."""
+    def write_pool(self, name: str, kind: str, template: Mapping[str, object], limit: int | None) -> None:
+        """Let there be a work pool of this type with this base job template, and at most `limit` runs at once."""
         settings = {"base_job_template": dict(template), "concurrency_limit": limit}
-        if name in self.pools():
+        if (present := self.pools().get(name)) is None:
+            self._ask("POST", "/work_pools/", {"name": name, "type": kind, **settings})
+        elif present == kind:
             self._ask("PATCH", f"/work_pools/{name}", settings)
         else:
-            self._ask("POST", "/work_pools/", {"name": name, "type": "process", **settings})
+            raise Refused(
+                f"the work pool {name} is of the type {present}, not {kind}: stop its workers and delete it "
+                f"(`prefect work-pool delete {name}`), then do this again; deployments stay, and are written anew"
+            )
 
     def bound_queue(self, pool: str, queue: str, limit: int | None) -> None:
         """Let at most `limit` runs of the pool's queue run at once."""

@@ -56,7 +56,7 @@ def write_settings(
         "vault": openbao.settings.model_dump(mode="json", exclude_none=True),
         "signing": {"kind": "transit", "key": KEY},
         "ledger": {"url": f"sqlite:///{file.parent / 'ledger.db'}", "lease": LEASE},
-        "prefect": {"api_url": prefect.api_url},
+        "prefect": {"api_url": prefect.api_url, "auth_file": str(prefect.auth_file)},
         "environments": dict.fromkeys(ENVIRONMENTS, place),
         # One worker and a person beside it: what was killed is for that person to see.
         "watch": {"again": 0},

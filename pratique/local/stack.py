@@ -24,7 +24,6 @@ from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
 from pratique.local.settings_file import write_settings
 from pratique.local.turns import ports_of_this_machine, turn_at
-from pratique.settings import PrefectSettings
 from pratique.values._base import Value
 
 Log = Callable[[str], None]
@@ -32,7 +31,7 @@ Log = Callable[[str], None]
 USUAL_PORTS = {"prefect": 4200, "openbao": 8200, "registry": 5000, "aws": 4566}
 """Where people look first; another one is taken where a port is not free, and kept from then on."""
 
-PROCESSES = ("worker", "warm", "prefect", "aws", "registry", "openbao", "dockerd")
+PROCESSES = ("worker", "prefect", "aws", "registry", "openbao", "dockerd")
 """In the order in which they end: who uses before who is used."""
 
 
@@ -69,8 +68,9 @@ class LocalStack:
             seed_secrets(self.openbao())
             if deploy_flows(prefect):
                 log("deployed the flows")
-            with open_prefect(PrefectSettings(api_url=prefect.api_url)) as api:
-                for run in end_orphans(api, WORK_POOL, watched=self._processes.running("worker") is not None):
+            with open_prefect(prefect.settings) as api:
+                watched, notes = self._processes.running("worker") is not None, prefect.worker_folder / "runs"
+                for run in end_orphans(api, WORK_POOL, notes, watched=watched):
                     log(f"{run.name} had lost its process, and is recorded as crashed")
             log("starting the worker")
             start_worker(self._processes, prefect, {"PRATIQUE_CONFIG": str(self.config)})
@@ -142,6 +142,11 @@ class LocalStack:
     def ui_url(self) -> str:
         """Where the Prefect UI is."""
         return self._prefect(self._known_ports()["prefect"]).ui_url
+
+    @property
+    def ui_password(self) -> str:
+        """`user:password`, which the Prefect UI asks for."""
+        return self._prefect(0).auth_file.read_text()
 
     def _prefect(self, port: int) -> PrefectStack:
         return PrefectStack(folder=self.folder, port=port, checkout=self._checkout)

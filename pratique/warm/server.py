@@ -1,10 +1,18 @@
-"""The warm server: `python -m pratique.warm.server SOCKET MODULE [MODULE …]` imports the modules, then forks on request.
+"""The forking server: `python -m pratique.warm.server SOCKET CALL MODULE …` imports the modules, then forks on request.
 
-Where a file of its own code has changed since, it has the run started cold and imports anew, so that a run never
-mixes two versions. It stays single-threaded, because a fork copies only the thread that forks and would leave the
-others' locks held: a module that starts a thread on import is refused at start. A child dies with its launcher, and
-with this server.
-The socket is the owner's alone (mode 0600): whoever may connect may run code as this user.
+`SOCKET` is the number of an inherited descriptor: who started it holds the other end, and nobody else can ask. `CALL` is
+`module:function`; each child calls it with the texts of the request, and ends with the status that it returns.
+
+In both directions go lines of JSON:
+
+    {"key": 1, "call": ["promote", "…"]}   fork a child; answered by {"key": 1, "started": <process id>}
+    {"key": 1, "signal": 10}               send the child a signal; SIGKILL goes to its whole group
+    {"key": 1, "ended": 0}                 answer: the child has ended; 128 + N where signal N ended it, as shells say it
+    {"key": 1, "stale": true}              answer: nothing was forked, because its code is no longer the code on disk
+
+It stays single-threaded, because a fork copies only the thread that forks and would leave the others' locks held: a module
+that starts a thread on import is refused at start. A child leads a session of its own, so that a signal of a terminal does
+not reach it, and what it leaves behind ends with it. Children die with this server, and it ends with who started it.
 """
 
 from __future__ import annotations
@@ -15,134 +23,135 @@ import gc
 import importlib
 import json
 import os
-import runpy
 import selectors
 import signal
 import socket
 import sys
 import threading
 import traceback
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn
 
-from pratique.warm.launch import COLD, WARM
+CANCEL = signal.SIGUSR1
+"""Blocked in a child until its call has said what it means, so that none is lost or kills a child that was just forked."""
 
 _DIE_WITH_PARENT = 1
 """PR_SET_PDEATHSIG of linux/prctl.h."""
-_MAX_REQUEST = 4 * 1024 * 1024
+
+Call = Callable[..., int]
 
 
-class WarmServer:
-    """Forks one child per connection, passes signals to it, and answers with its exit status."""
+class ForkingServer:
+    """Forks one child per request, passes signals to it, and answers with its exit status."""
 
-    def __init__(self, path: Path) -> None:
-        self._children: dict[int, socket.socket] = {}
+    def __init__(self, control: socket.socket, call: Call) -> None:
+        self._control, self._call = control, call
+        self._keys: dict[int, int] = {}
+        """Of each child, by its process id."""
+        self._received = b""
         self._sources = _sources()
-        self._selector = selectors.DefaultSelector()
-        path.unlink(missing_ok=True)
-        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        mask = os.umask(0o177)
-        self._listener.bind(str(path))
-        os.umask(mask)
-        self._listener.listen(64)
         self._wake, self._waker = socket.socketpair()
         self._waker.setblocking(False)
+        self._selector = selectors.DefaultSelector()
 
-    def serve(self) -> NoReturn:
-        """Answer until terminated."""
+    def serve(self) -> None:
+        """Answer until the other end is closed."""
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, {CANCEL})
         signal.set_wakeup_fd(self._waker.fileno())
-        self._selector.register(self._listener, selectors.EVENT_READ)
+        self._selector.register(self._control, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
+        self._say(ready=True)
         while True:
             for key, _ in self._selector.select():
-                if key.fileobj is self._listener:
-                    self._accept()
-                elif key.fileobj is self._wake:
+                if key.fileobj is self._wake:
                     self._wake.recv(4096)
                     self._reap()
-                else:
-                    self._pass_on(key.data)
+                elif not self._hear():
+                    self._end_all()
+                    return
 
-    def _accept(self) -> None:
-        connection, _ = self._listener.accept()
-        # A launcher that connects and says nothing must not hold up the others for long.
-        connection.settimeout(5)
+    def _hear(self) -> bool:
+        """Whether the other end is still there."""
         try:
-            request, descriptors = _receive(connection)
-        except (OSError, ValueError):
-            connection.close()
-            return
+            part = self._control.recv(65536)
+        except OSError:
+            return False
+        *lines, self._received = (self._received + part).split(b"\n")
+        for line in lines:
+            asked = json.loads(line)
+            if "call" in asked:
+                self._fork(asked["key"], asked["call"])
+            else:
+                self._signal(asked["key"], asked["signal"])
+        return bool(part)
+
+    def _fork(self, key: int, arguments: list[str]) -> None:
         if self._sources != _sources():
-            self._decline(connection, descriptors)
+            self._say(key=key, stale=True)
             return
-        connection.sendall(WARM)
         child = os.fork()
         if child == 0:
-            self._become(request, descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
-        self._children[child] = connection
-        self._selector.register(connection, selectors.EVENT_READ, data=child)
+            self._become(arguments)
+        self._keys[child] = key
+        self._say(key=key, started=child)
 
-    def _decline(self, connection: socket.socket, descriptors: list[int]) -> None:
-        """Have this one started cold; import anew as soon as no child needs its signals passed on."""
-        connection.sendall(COLD)
-        connection.close()
-        for descriptor in descriptors:
-            os.close(descriptor)
-        if not self._children:
-            print("the code has changed: importing it again", flush=True)  # noqa: T201  # its output is a log
-            self._listener.close()
-            os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *sys.argv[1:]])  # noqa: S606  # itself
-
-    def _pass_on(self, child: int) -> None:
-        connection = self._children[child]
-        received = b""
-        with contextlib.suppress(OSError):
-            received = connection.recv(16)
-        with contextlib.suppress(ProcessLookupError):
-            for number in received or [signal.SIGKILL]:
-                os.kill(child, number)
-        if not received:
-            self._selector.unregister(connection)
+    def _signal(self, key: int, number: int) -> None:
+        for child in [child for child, its_key in self._keys.items() if its_key == key]:
+            with contextlib.suppress(ProcessLookupError):
+                (os.killpg if number == signal.SIGKILL else os.kill)(child, number)
 
     def _reap(self) -> None:
-        while self._children:
+        while self._keys:
             child, status = os.waitpid(-1, os.WNOHANG)
             if child == 0:
                 return
-            connection = self._children.pop(child)
-            with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(connection)
+            _end_group(child)
             code = os.waitstatus_to_exitcode(status)
-            with contextlib.suppress(OSError):
-                connection.sendall(bytes([code if code >= 0 else 128 - code]))
-            connection.close()
+            self._say(key=self._keys.pop(child), ended=code if code >= 0 else 128 - code)
 
-    def _become(self, request: dict[str, object], descriptors: list[int]) -> NoReturn:
-        """Turn this fork into the process that was asked for."""
-        status = 1
+    def _end_all(self) -> None:
+        for child in self._keys:
+            _end_group(child)
+
+    def _say(self, **answer: object) -> None:
+        with contextlib.suppress(OSError):
+            self._control.sendall(json.dumps(answer).encode() + b"\n")
+
+    def _become(self, arguments: list[str]) -> NoReturn:
+        """Turn this fork into the process that was asked for; its output goes nowhere, but for what it dies of."""
+        status, errors = 1, os.dup(2)
         try:
             _die_with_parent()
+            os.setsid()
             signal.set_wakeup_fd(-1)
             for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
             self._selector.close()
-            for inherited in (self._listener, self._wake, self._waker, *self._children.values()):
+            for inherited in (self._control, self._wake, self._waker):
                 inherited.close()
-            for descriptor, target in zip(descriptors, (1, 2), strict=True):
-                os.dup2(descriptor, target)
-                os.close(descriptor)
-            status = _run(request)
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            for descriptor in (0, 1, 2):
+                os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+            status = self._call(*arguments)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else int(end.code is not None)
         except BaseException:  # noqa: BLE001  # the last frame of a process: whatever arrives here is told and ends it
+            os.dup2(errors, 2)
             traceback.print_exc()
         finally:
             with contextlib.suppress(OSError, ValueError):
                 sys.stdout.flush()
                 sys.stderr.flush()
             os._exit(status)
+
+
+def _end_group(leader: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _sources() -> dict[str, int]:
@@ -158,45 +167,6 @@ def _sources() -> dict[str, int]:
     return found
 
 
-def _receive(connection: socket.socket) -> tuple[dict[str, object], list[int]]:
-    head, descriptors, _, _ = socket.recv_fds(connection, 4, 2)
-    size = int.from_bytes(head, "big")
-    if len(descriptors) != 2 or len(head) != 4 or size > _MAX_REQUEST:  # noqa: PLR2004  # stdout, stderr; four bytes of length
-        raise ValueError("not a launcher's request")
-    content = bytearray()
-    while len(content) < size:
-        part = connection.recv(min(65536, size - len(content)))
-        if not part:
-            raise ValueError("the launcher left")
-        content += part
-    request: dict[str, object] = json.loads(content)
-    return request, descriptors
-
-
-def _run(request: dict[str, object]) -> int:
-    environment, arguments, module = request["environment"], request["arguments"], str(request["module"])
-    if not isinstance(environment, dict) or not isinstance(arguments, list):
-        raise TypeError("not a launcher's request")
-    os.environ.clear()
-    os.environ.update(environment)
-    os.chdir(str(request["folder"]))
-    # As `python -m` does: the working folder comes first.
-    sys.path.insert(0, os.getcwd())  # noqa: PTH109
-    sys.argv = [module, *map(str, arguments)]
-    _read_settings_again()
-    try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(end.code is not None)
-    return 0
-
-
-def _read_settings_again() -> None:
-    # Prefect reads its environment on import, and that was the server's.
-    if (context := sys.modules.get("prefect.context")) is not None:
-        context.refresh_global_settings_context()
-
-
 def _die_with_parent() -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
@@ -204,16 +174,18 @@ def _die_with_parent() -> None:
 
 def main(arguments: list[str]) -> None:
     """Import, check, serve."""
-    path, *modules = arguments
+    descriptor, call, *modules = arguments
+    home, _, name = call.partition(":")
     for module in modules:
         importlib.import_module(module)
+    function: Any = getattr(importlib.import_module(home), name)
     if threading.active_count() > 1:
         names = ", ".join(thread.name for thread in threading.enumerate())
         sys.exit(f"importing {', '.join(modules)} started threads ({names}): a fork would copy their locks but not them")
     # What is imported stays: frozen, it is never copied by a collection in a child.
     gc.collect()
     gc.freeze()
-    WarmServer(Path(path)).serve()
+    ForkingServer(socket.socket(fileno=int(descriptor)), function).serve()
 
 
 if __name__ == "__main__":

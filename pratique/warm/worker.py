@@ -1,38 +1,35 @@
-"""A worker of a shared work pool: Prefect's own, and the warm server that starts its runs; they live and die together.
+"""A worker of a work pool: what it was doing when it died is recorded, then this process becomes Prefect's worker.
 
 Whoever supervises it (systemd, a container's restart policy) starts it again when it ends. It then finds the notes that
-runs of its earlier life have left in `<folder>/warm.sock.runs`, and records those that have no process any more as
-crashed: at once, where the watch would wait for their silence.
+runs of its earlier life have left in `<folder>/runs`, and records those that have no process any more as crashed: at once,
+where the watch would wait for their silence.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
-
-import psutil
+from typing import NamedTuple, NoReturn
 
 from pratique.bootstrap import Clients
 from pratique.clients.pauses import pause
 from pratique.clients.ports import Log
 from pratique.clients.prefect import prefect_environment
 from pratique.errors import Refused, Transient
-from pratique.warm.job_template import SOCKET_VARIABLE
+from pratique.settings import Settings, settings_file
+from pratique.warm import FLOWS, POOL_TYPE
+from pratique.warm.forks import CHECKOUT, runs_with_a_process
+
+CALL = "tasks._running:run"
+"""What a forked process does."""
 
 PRELOADED = (
     "prefect.engine",
     "prefect.flow_engine",
-    "flows.advance",
-    "flows.deliver",
-    "flows.promote",
-    "flows.rollback",
+    *(f"flows.{name}" for name in FLOWS),
     "pratique.clients.cloudformation",
     "pratique.clients.engine",
     "pratique.clients.git",
@@ -40,57 +37,62 @@ PRELOADED = (
     "pratique.clients.sigstore",
     "tasks._forked",
 )
-"""What the warm server imports: the engine, every flow, the clients that take long, and what runs would make for themselves."""
+"""What the forking server imports: the engine, the flows, clients that take long, and what runs would make for themselves."""
 
-WORKER_PROGRAM = Path("deployments/prefect_worker.py")
-"""Prefect's own worker, woken by the server's events; in the checkout."""
+PROGRAM = CHECKOUT / "deployments" / "prefect_worker.py"
+"""Prefect's worker, woken by the server's events."""
 
-STARTS_WITHIN = 120.0
-"""Seconds, on a busy machine."""
+FOLDER_VARIABLE, FLOWS_VARIABLE, MODULES_VARIABLE = "PRATIQUE_WORKER_FOLDER", "PRATIQUE_WORKER_FLOWS", "PRATIQUE_WORKER_MODULES"
+"""By which the program is told what its command line has no place for; it says what each holds."""
 
 HEALTH_PORT = "PREFECT_WORKER_WEBSERVER_PORT"
 """Prefect's variable; where it is set, the worker answers there whether it still polls."""
 
+EVERYWHERE = "pratique"
+"""The name of the deployments of flows that belong to no environment."""
 
-def work(clients: Clients, pool: str, name: str, *, folder: Path, log: Log, preloaded: Sequence[str] = PRELOADED) -> int:
-    """Work until told to end (SIGTERM, SIGINT: runs may finish) or until one of the two processes has ended; an exit status."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    path = folder / "warm.sock"
-    notes = Path(f"{path}.runs")
-    notes.mkdir(exist_ok=True, mode=0o700)
-    told: list[int] = []
 
-    def remember(number: int, _frame: FrameType | None) -> None:
-        told.append(number)
+def deployments_of(settings: Settings) -> frozenset[str]:
+    """The deployments whose runs a worker takes: ours, and those that the operator names for environments."""
+    return frozenset({EVERYWHERE, *(place.deployment.rpartition("/")[2] for place in settings.environments.values())})
 
-    # Also where they were ignored, as in a script's background: Prefect's worker ends itself by SIGINT, and would inherit that.
+
+class Program(NamedTuple):
+    """How a worker is started: its command line and the variables that it needs besides those that everything has."""
+
+    command: list[str]
+    environment: dict[str, str]
+
+
+def program(pool: str, name: str, folder: Path, *, flows: Sequence[str] = (), modules: Sequence[str] = ()) -> Program:
+    """The worker of a pool; where `flows` are named, it runs these and no others. `modules` are imported besides."""
+    if unknown := sorted(set(flows) - set(FLOWS)):
+        raise Refused(f"no flow {', '.join(unknown)}: there are {', '.join(FLOWS)}")
+    command = [sys.executable, str(PROGRAM), "worker", "start", "--pool", pool, "--type", POOL_TYPE, "--name", name]
+    told = {FOLDER_VARIABLE: str(folder), FLOWS_VARIABLE: ",".join(flows), MODULES_VARIABLE: ",".join(modules)}
+    return Program(command, told)
+
+
+def work(clients: Clients, start: Program, name: str, *, folder: Path, log: Log) -> NoReturn:
+    """Work until told to end; SIGTERM and SIGINT let runs finish."""
+    _record_lost(clients, folder / "runs", name, log)
+    environment = {
+        **os.environ,
+        **prefect_environment(clients.settings.prefect),
+        # Runs work in the checkout, wherever this was started.
+        "PRATIQUE_CONFIG": str(settings_file().resolve()),
+        **start.environment,
+    }
+    command = [*start.command, "--with-healthcheck"] if HEALTH_PORT in os.environ else start.command
+    # Also where they were ignored, as in a script's background: Prefect's worker ends itself by SIGINT.
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, remember)
-    _record_lost(clients, notes, name, log)
-    environment = {**os.environ, **prefect_environment(clients.settings.prefect), SOCKET_VARIABLE: str(path)}
-    warm = subprocess.Popen([sys.executable, "-m", "pratique.warm.server", str(path), *preloaded], env=environment)
-    try:
-        _await(path, warm, told)
-        program = [sys.executable, str(Path(__file__).parents[2] / WORKER_PROGRAM)]
-        command = [*program, "worker", "start", "--pool", pool, "--type", "process", "--name", name]
-        command += ["--with-healthcheck"] if HEALTH_PORT in os.environ else []
-        worker = subprocess.Popen(command, env=environment)
-        try:
-            while not told and worker.poll() is None and warm.poll() is None:
-                time.sleep(0.2)
-        finally:
-            # It gives back no run that is being made: those end first, as long as the supervisor lets them.
-            worker.send_signal(signal.SIGTERM)
-            status = worker.wait()
-    finally:
-        warm.terminate()
-        warm.wait()
-    return 0 if told else status or 1
+        signal.signal(number, signal.SIG_DFL)
+    os.execve(command[0], command, environment)  # noqa: S606  # no shell is the point
 
 
 def _record_lost(clients: Clients, notes: Path, name: str, log: Log) -> None:
-    found = {note.name: note for note in notes.iterdir()}
-    for run_id in runs_with_a_process() & found.keys():
+    found = {note.name: note for note in notes.iterdir()} if notes.is_dir() else {}
+    for run_id in runs_with_a_process(notes):
         del found[run_id]
     while found:
         try:
@@ -107,36 +109,3 @@ def _record_lost(clients: Clients, notes: Path, name: str, log: Log) -> None:
         except Transient as fault:
             log(f"asking again what became of {len(found)} run(s): {fault}")
             pause(2)
-
-
-def runs_with_a_process() -> set[str]:
-    """The flow runs that some process of this machine works on, by the variable with which Prefect starts each of them."""
-    found = set()
-    for process in psutil.process_iter():
-        try:
-            found.add(process.environ().get("PREFECT__FLOW_RUN_ID", ""))
-        except psutil.Error:
-            # It has ended meanwhile, or is another user's.
-            continue
-    return found
-
-
-def _await(path: Path, warm: subprocess.Popen[bytes], told: Sequence[int]) -> None:
-    end = time.monotonic() + STARTS_WITHIN
-    while not told and not answers(path):
-        if warm.poll() is not None:
-            raise Refused(f"the warm server ended while it started, with status {warm.returncode}: its words stand above")
-        if time.monotonic() > end:
-            raise Refused(f"the warm server did not answer within {STARTS_WITHIN:.0f} s")
-        time.sleep(0.1)
-
-
-def answers(path: Path) -> bool:
-    """Whether a warm server listens there."""
-    # One that was killed leaves its socket behind, so that there is one says nothing.
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        try:
-            probe.connect(str(path))
-        except OSError:
-            return False
-    return True

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from pratique.clients.releases import infrastructure, read
@@ -110,7 +109,8 @@ def run_of(stack: RunningStack, service: Service) -> str:
 
 
 def state_of(stack: RunningStack, run: str) -> dict[str, Any]:
-    found: dict[str, Any] = httpx.get(f"{stack.settings().prefect.api_url}/flow_runs/{run}", timeout=30).json()
+    with stack.prefect_api() as api:
+        found: dict[str, Any] = api.get(f"/flow_runs/{run}").json()
     return found
 
 
@@ -178,7 +178,8 @@ def test_two_who_sign_at_the_same_moment_let_it_go_on_once(approvers: Approvers,
         one.join()
     assert [code for code, _ in said] == [0, 0], said
     until(lambda: holds(stack, waiting), "it holds the release")
-    states = httpx.get(f"{stack.settings().prefect.api_url}/flow_run_states/", params={"flow_run_id": run}, timeout=30).json()
+    with stack.prefect_api() as api:
+        states = api.get("/flow_run_states/", params={"flow_run_id": run}).json()
     assert [one["name"] for one in states].count("Resuming") == 1
     assert len(grants(stack, waiting)) == 1
 
@@ -270,12 +271,10 @@ def test_what_is_asked_is_shown_in_the_runs_form(approvers: Approvers, left_wait
     stack = approvers.stack
     run = run_of(stack, left_waiting)
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
-    api = stack.settings().prefect.api_url
 
     def kept_by_prefect() -> dict[str, str] | None:
-        inputs = httpx.post(
-            f"{api}/flow_runs/{run}/input/filter", json={"prefix": "suspended-", "limit": 20}, timeout=30
-        ).json()
+        with stack.prefect_api() as api:
+            inputs = api.post(f"/flow_runs/{run}/input/filter", json={"prefix": "suspended-", "limit": 20}).json()
         found = {one["key"].rpartition("-")[2]: one["value"] for one in inputs}
         # Prefect keeps them one after the other, once it has the state.
         return found if found.keys() >= {"schema", "description"} else None
@@ -291,9 +290,8 @@ def test_an_answer_that_nobody_gave_lets_nothing_go_on(approvers: Approvers, lef
     until(lambda: state_of(stack, run)["state"]["name"] == "Suspended", "the run is suspended")
     before = state_of(stack, run)["state"]["timestamp"]
     # Whoever may speak to Prefect may force a run: it decides anew, finds nobody's approval, and is suspended again.
-    httpx.post(
-        f"{stack.settings().prefect.api_url}/flow_runs/{run}/set_state", json={"state": {"type": "SCHEDULED"}}, timeout=30
-    ).raise_for_status()
+    with stack.prefect_api() as api:
+        api.post(f"/flow_runs/{run}/set_state", json={"state": {"type": "SCHEDULED"}}).raise_for_status()
     until(
         lambda: (now := state_of(stack, run)["state"])["name"] == "Suspended" and now["timestamp"] != before,
         "it is suspended again",

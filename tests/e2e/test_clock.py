@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.services.stack import RunningStack, Service, running_here
@@ -34,10 +33,6 @@ def with_windows(service: Service, window: dict[str, str], more: str = "") -> st
     rest = rest[rest.index("    infrastructure:") :]
     file.write_text(f"{head}{PROD}    windows:\n      - {json.dumps(window)}\n{more}{rest}")
     return service.commit("Say when prod is open")
-
-
-def run_url(stack: RunningStack, path: str) -> str:
-    return f"{stack.settings().prefect.api_url}{path}"
 
 
 def until(condition: Any) -> Any:
@@ -106,7 +101,8 @@ def test_why_it_waits_is_told_by_plan_by_advance_and_by_an_artifact(waiting: Wai
     steps = {step["environment"]: step for step in stack.read("advance", name, "--dry-run")}
     assert [steps[place]["step"] for place in ("dev", "staging", "prod")] == ["rests", "rests", "waits"]
     assert "'prod' is closed" in steps["prod"]["why"]
-    artifact = httpx.get(run_url(stack, f"/artifacts/waiting-{name}-prod/latest")).json()
+    with stack.prefect_api() as api:
+        artifact = api.get(f"/artifacts/waiting-{name}-prod/latest").json()
     assert "it opens on" in artifact["data"]
 
 
@@ -200,13 +196,13 @@ def test_what_has_begun_finishes_and_what_waited_for_it_comes_too_late(closing: 
 
 
 def test_slots_of_the_schedule_that_were_missed_are_made_up_for_once(stack: RunningStack) -> None:
-    deployment = httpx.get(run_url(stack, "/deployments/name/advance/pratique")).json()
     now = datetime.now(UTC)
-    with stack.clients() as clients, clients.prefect() as prefect:
+    with stack.clients() as clients, clients.prefect() as prefect, stack.prefect_api() as api:
+        deployment = api.get("/deployments/name/advance/pratique").json()
         known = {run.id for run in prefect.due(deployment["id"], now)}
         body = {"start_time": (now - timedelta(hours=2)).isoformat(), "end_time": now.isoformat(), "max_runs": 50}
         # SQLite behind the server may be busy for a moment.
-        until(lambda: httpx.post(run_url(stack, f"/deployments/{deployment['id']}/schedule"), json=body).is_success)
+        until(lambda: api.post(f"/deployments/{deployment['id']}/schedule", json=body).is_success)
         late = [run for run in prefect.due(deployment["id"], now) if run.id not in known and run.auto_scheduled]
         assert len(late) > 5
         until(lambda: all(run.is_final for run in prefect.due(deployment["id"], now)))

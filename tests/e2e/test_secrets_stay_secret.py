@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from subprocess import CompletedProcess
 from urllib.parse import quote
 
-import psutil
 import pytest
 from docker import DockerClient
 
+from pratique.warm.forks import runs_with_a_process
 from tests.e2e import traces
 from tests.e2e.traces import Piece
 from tests.services.fault_proxy import FaultProxy
@@ -164,9 +164,9 @@ FAILURES = {
 
 def _until_every_run_has_ended(stack: RunningStack, within: float = 120) -> None:
     """A run's process sends its last lines a moment after the run is over."""
-    starters = [service.process_id for service in stack.local.status() if service.name in ("worker", "warm")]
+    notes = stack.folder / "worker" / "runs"
     end = time.monotonic() + within
-    while any(psutil.Process(starter).children() for starter in starters):
+    while runs_with_a_process(notes):
         assert time.monotonic() < end, "a run's process does not end"
         time.sleep(0.1)
 
@@ -204,7 +204,7 @@ Look = Callable[[Aftermath, DockerClient], Iterable[Piece]]
 
 PLACES: dict[str, Look] = {
     "Prefect's database": lambda it, _: traces.rows(it.stack.folder / "prefect" / "prefect.db"),
-    "what Prefect's API tells": lambda it, _: traces.prefect_api(it.stack.settings().prefect.api_url),
+    "what Prefect's API tells": lambda it, _: traces.prefect_api(it.stack.settings().prefect),
     "the ledger": lambda it, _: traces.rows(it.stack.folder / "ledger.db"),
     "the Git mirrors": lambda it, _: traces.git_objects(it.stack.folder),
     "the commands' answers": lambda it, _: (

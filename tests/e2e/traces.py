@@ -20,6 +20,9 @@ from urllib.parse import quote, quote_plus
 import httpx
 from docker import DockerClient
 
+from pratique.settings import PrefectSettings
+from tests.services.stack import prefect_api as connected
+
 Piece = tuple[str, bytes]
 """Where something was found, and its content."""
 
@@ -81,9 +84,9 @@ def git_objects(folder: Path) -> Iterator[Piece]:
         yield str(repository.relative_to(folder)), subprocess.run(command, capture_output=True, check=True, timeout=60).stdout
 
 
-def prefect_api(url: str) -> Iterator[Piece]:
+def prefect_api(settings: PrefectSettings) -> Iterator[Piece]:
     """What the server answers about runs, logs, artifacts, events and whatever else is written to it."""
-    with httpx.Client(base_url=url, timeout=60) as client:
+    with connected(settings) as client:
         for kind in (
             "flow_runs",
             "task_runs",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-import httpx
 import pytest
 
 from pratique.clients.prefect import Prefect
@@ -13,6 +12,7 @@ from tests.faults.watching import eventually
 from tests.recording.driving import Losing, deliver_all, services
 from tests.recording.reading import read
 from tests.services.shared_stack import ENVIRONMENTS, SharedStack
+from tests.services.stack import prefect_api
 
 # The stack of these tests and the local stack would share the cores badly; one worker of pytest runs both, in turn.
 pytestmark = pytest.mark.xdist_group("faults")
@@ -87,7 +87,8 @@ def test_a_refusal_is_noticed_by_its_automation(working: SharedStack) -> None:
     with working.clients() as clients, clients.prefect() as prefect:
         nowhere = {"repository": str(working.folder / "nowhere")}
         prefect.start("deliver/pratique", nowhere, key=f"nowhere:{began}", tags=["pratique"])
-        api = httpx.post(f"{clients.settings.prefect.api_url}/automations/filter", json={}).raise_for_status()
+        with prefect_api(clients.settings.prefect) as asked:
+            api = asked.post("/automations/filter", json={}).raise_for_status()
         (refusal,) = [one["id"] for one in api.json() if one["name"] == "pratique - a run did not do what was asked"]
         triggered = "prefect.automation.triggered", f"prefect.automation.{refusal}"
         assert eventually(lambda: prefect.last_event(*triggered, began), "its automation is triggered")

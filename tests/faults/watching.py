@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Self, TypeVar
 
-import httpx
 import psutil
 
 from pratique.local.process import Processes
+from pratique.warm.forks import has_process
 from tests.services.stack import PRATIQUE, RunningStack
 
 T = TypeVar("T")
@@ -59,7 +59,7 @@ class Command:
     def __init__(self, stack: RunningStack, *arguments: object) -> None:
         self._stack = stack
         self._arguments = [str(argument) for argument in arguments]
-        self._api = httpx.Client(base_url=stack.settings().prefect.api_url, timeout=60)
+        self._api = stack.prefect_api()
         self.run_id = ""
 
     def __enter__(self) -> Self:
@@ -149,24 +149,10 @@ def service_process(stack: RunningStack, name: str) -> psutil.Process:
 
 
 def process_of(stack: RunningStack, run_id: str) -> psutil.Process:
-    """The process in which a flow run works: the child that the warm server forked for the run's launcher."""
-    launcher = eventually(lambda: _launcher(run_id), f"run {run_id} has a process")
-    warm = service_process(stack, "warm")
+    """The process in which a flow run works, by the note that the worker keeps of it."""
+    note = stack.folder / "worker" / "runs" / run_id
 
     def look() -> psutil.Process | None:
-        # A fork shows its parent's variables, so it is told by its time: the first one since the launcher started.
-        since = launcher.create_time() - 0.02
-        children = [child for child in warm.children() if child.create_time() >= since]
-        return min(children, key=lambda child: child.create_time(), default=None)
+        return psutil.Process(int(note.read_text().partition(" ")[0])) if has_process(note) else None
 
-    return eventually(look, f"run {run_id} was forked")
-
-
-def _launcher(run_id: str) -> psutil.Process | None:
-    for process in psutil.process_iter():
-        try:
-            if process.environ().get("PREFECT__FLOW_RUN_ID") == run_id:
-                return process
-        except psutil.Error:
-            continue
-    return None
+    return eventually(look, f"run {run_id} has a process")

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from pratique.bootstrap import clients
-from pratique.warm.worker import PRELOADED, work
+from pratique.warm.worker import program, work
 
 if __name__ == "__main__":
     pool, name, folder = sys.argv[1:]
-    sys.exit(work(clients(), pool, name, folder=Path(folder), log=print, preloaded=(*PRELOADED, "tests.recording.install")))
+    start = program(pool, name, Path(folder), modules=["tests.recording.install"])
+    work(clients(), start, name, folder=Path(folder), log=print)

@@ -26,7 +26,7 @@ from pratique.local.openbao import KEY, start_openbao
 from pratique.local.prefect import PrefectStack
 from pratique.local.process import Processes, free_port
 from pratique.local.registry import start_registry
-from pratique.settings import PrefectSettings, Settings, load_settings
+from pratique.settings import Settings, load_settings
 from tests.recording.variables import SECONDS, TARGET
 from tests.services.postgresql import Cluster
 from tests.services.redis import start_redis
@@ -57,6 +57,7 @@ class SharedStack:
         """Everything but workers."""
         database = self.folder / "postgresql"
         database.mkdir()
+        self._prefect.make_password()
         self._cluster = Cluster(database)
         self._cluster.start()
         redis = start_redis(self._processes, self.folder / "redis", free_port())
@@ -65,6 +66,7 @@ class SharedStack:
         self._write_settings()
         self._variables = {
             **self._prefect.environment,
+            **self._prefect.server_environment,
             **shared_variables(self._cluster.new_database(), redis),
             "PRATIQUE_CONFIG": str(self.config),
             "PYTHONPATH": str(CHECKOUT),
@@ -73,8 +75,17 @@ class SharedStack:
         }
         self.run("deployments/prefect_database.py")
         port = self._prefect.port
-        with open_prefect(PrefectSettings(api_url=self._prefect.api_url)) as prefect:
-            command = ["-m", "prefect", "server", "start", "--no-services", "--host", "127.0.0.1", "--port", str(port)]
+        with open_prefect(self._prefect.settings) as prefect:
+            command = [
+                str(CHECKOUT / "deployments/prefect_server.py"),
+                "server",
+                "start",
+                "--no-services",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(port),
+            ]
             self._start("api", command, port=port, ready=prefect.answers)
         self._start("services", ["-m", "prefect", "server", "services", "start"])
         self.install(TABLE, runs_at_once)
@@ -98,14 +109,14 @@ class SharedStack:
         self._start(name, ["-m", "tests.recording.worker", POOL, name, str(self.folder / name)])
 
     def until_working(self, name: str) -> None:
-        """Return when the worker's warm server and Prefect's own worker run."""
+        """Return when the worker and its forking server run."""
         end = time.monotonic() + 180
-        while len(self._family(name)) < 3:
+        while len(self._family(name)) < 2:
             assert time.monotonic() < end, self._processes.last_words(name)
             time.sleep(0.1)
 
     def kill(self, name: str) -> int:
-        """`kill -9` for the worker, its warm server and all of its runs, as when a machine is lost; how many processes."""
+        """`kill -9` for the worker, its forking server and all of its runs, as when a machine is lost; how many processes."""
         family = self._family(name)
         # Stopped first, so that none sees another one die and says so.
         for number in (signal.SIGSTOP, signal.SIGKILL):
@@ -133,7 +144,7 @@ class SharedStack:
         return bool(runs)
 
     def runs_of(self, name: str) -> list[psutil.Process]:
-        """The processes of the flow runs that work at the worker now: the forks of its warm server."""
+        """The processes of the flow runs that work at the worker now: the forks of its forking server."""
         for process in self._family(name):
             try:
                 if "pratique.warm.server" in process.cmdline():
@@ -206,7 +217,7 @@ class SharedStack:
             "vault": openbao.settings.model_dump(mode="json", exclude_none=True),
             "signing": {"kind": "transit", "key": KEY},
             "ledger": {"url": self._cluster.new_database(), "lease": self._lease},
-            "prefect": {"api_url": self._prefect.api_url},
+            "prefect": {"api_url": self._prefect.api_url, "auth_file": str(self._prefect.auth_file)},
             "environments": dict.fromkeys(ENVIRONMENTS, place),
             "unsafe_any_repository": True,
             "watch": {"every": "3s", "pending": "60s", "again": 100},

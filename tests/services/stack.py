@@ -22,7 +22,7 @@ import tomli_w
 from pratique.bootstrap import Clients
 from pratique.local.example import commit_example
 from pratique.local.stack import LocalStack
-from pratique.settings import Settings, load_settings
+from pratique.settings import PrefectSettings, Settings, load_settings
 from pratique.settings.file import read_settings
 from tests.typing_in import typed
 
@@ -39,6 +39,13 @@ GROUPS = frozenset({"stack", "faults"})
 
 UP, DOWN = pytest.StashKey["RunningStack"](), pytest.StashKey["RunningStack"]()
 """The stack of this process of pytest, while it runs and afterwards."""
+
+
+def prefect_api(settings: PrefectSettings) -> httpx.Client:
+    """Prefect's API, as whoever has its password may ask it."""
+    assert settings.auth_file is not None
+    user, _, password = settings.auth_file.read_text().partition(":")
+    return httpx.Client(base_url=settings.api_url, auth=(user, password), timeout=60)
 
 
 class RunningStack:
@@ -84,6 +91,10 @@ class RunningStack:
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("PRATIQUE_CONFIG", str(self.local.config))
             return load_settings()
+
+    def prefect_api(self) -> httpx.Client:
+        """Its Prefect's API."""
+        return prefect_api(self.settings().prefect)
 
     @contextmanager
     def changed_settings(self, change: Callable[[dict[str, Any]], None]) -> Iterator[None]:

@@ -17,7 +17,10 @@ from tests.costs import Costs, Watch, kind_of, kind_of_process, table, tree_seco
 @pytest.mark.parametrize(
     ("command", "kind"),
     [
-        ("/a/.venv/bin/python -m pratique.warm.server /tmp/s/warm.sock prefect.engine", "flow runs and their warm server"),
+        (
+            "/a/.venv/bin/python -m pratique.warm.server 7 tasks._running:run",
+            "flow runs and their forking server",
+        ),
         ("/a/.venv/bin/python /a/deployments/prefect_server.py server start --host 127.0.0.1", "Prefect server"),
         ("/a/.venv/bin/python /a/deployments/prefect_worker.py worker start --pool pratique", "Prefect worker"),
         ("/a/.venv/bin/python /a/.venv/bin/pratique deliver /tmp/pratique-stack-1/services/x", "pratique commands"),

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -35,6 +36,15 @@ class Worker:
         return [SimpleNamespace(id=run) for run in found]
 
 
+class Resource(dict[str, str]):
+    """Of an event: a run, and the state that it has come to."""
+
+    id = "prefect.flow-run.5a18b452-23f4-49e4-97b8-8ec0f8ec65b1"
+
+    def __init__(self, state: str) -> None:
+        super().__init__({"prefect.state-type": state} if state else {})
+
+
 class Stream:
     """The server's events, as a test lets them happen; broken as often as it is told to be."""
 
@@ -51,7 +61,7 @@ class Stream:
 
     async def _heard(self) -> AsyncIterator[Any]:
         while (state := await self.events.get()) is not None:
-            yield SimpleNamespace(event="prefect.flow-run.x", resource={"prefect.state-type": state} if state else {})
+            yield SimpleNamespace(event="prefect.flow-run.x", resource=Resource(state))
         raise ConnectionError("the server has gone")
 
 
@@ -123,6 +133,22 @@ async def test_heartbeats_and_what_it_did_itself_are_no_reason_to_poll(stream: S
         stream.events.put_nowait("COMPLETED")
         await until(worker, before + 1)
         assert (worker.polls, stream.events.empty()) == (before + 1, True)
+
+
+async def test_a_worker_of_our_own_is_told_which_run_is_cancelled(stream: Stream, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+
+    class Ours(Worker):
+        def cancel(self, run: UUID) -> None:
+            told.append(f"prefect.flow-run.{run}")
+
+    monkeypatch.setattr(prefect_worker, "PratiqueWorker", Ours)
+    async with listening(Ours(), stream):
+        for state in ("RUNNING", "CANCELLING", "CANCELLED"):
+            stream.events.put_nowait(state)
+        while not stream.events.empty():
+            await asyncio.sleep(0.001)
+    assert told == [Resource.id]
 
 
 async def test_a_stream_that_ends_is_subscribed_to_again_and_a_poll_that_fails_ends_nothing(stream: Stream) -> None:

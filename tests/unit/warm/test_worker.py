@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
+import psutil
 import pytest
 
 from pratique.bootstrap import Clients
@@ -56,9 +56,8 @@ def test_runs_that_are_gone_are_recorded_as_crashed_and_their_notes_removed(tmp_
 def test_a_run_that_has_outlived_its_worker_is_left_alone(tmp_path: Path) -> None:
     world = World()
     world.server.add("orphan")
-    (tmp_path / "orphan").touch()
-    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": "orphan"}
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment) as process:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        (tmp_path / "orphan").write_text(f"{process.pid} {psutil.Process(process.pid).create_time()}")
         assert world.record_lost(tmp_path) == []
         process.communicate(b"\n")
     assert world.server.runs["orphan"].state_type == "RUNNING"
