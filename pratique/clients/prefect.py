@@ -194,6 +194,10 @@ class Prefect:
                 f"(`prefect work-pool delete {name}`), then do this again; deployments stay, and are written anew"
             )
 
+    def delete_pool(self, name: str) -> None:
+        """Let there be no such work pool; runs that wait in it are gone, deployments stay."""
+        self._ask("DELETE", f"/work_pools/{name}", missing=f"no work pool {name}")
+
     def bound_queue(self, pool: str, queue: str, limit: int | None) -> None:
         """Let at most `limit` runs of the pool's queue run at once."""
         path = f"/work_pools/{pool}/queues/{queue}"

@@ -113,6 +113,9 @@ def deploy_flows(stack: PrefectStack) -> bool:
     if mark.exists() and mark.read_text() == wanted:
         return False
     with open_prefect(stack.settings) as prefect:
+        if prefect.pools().get(WORK_POOL, POOL_TYPE) != POOL_TYPE:
+            # An earlier version's, which no worker takes runs from any more.
+            prefect.delete_pool(WORK_POOL)
         prefect.write_pool(WORK_POOL, POOL_TYPE, JOB_TEMPLATE, RUNS_AT_ONCE)
     deploy(stack.checkout, table.relative_to(stack.checkout), stack.environment)
     with open_prefect(stack.settings) as prefect:

@@ -9,7 +9,9 @@ import docker
 import psutil
 import pytest
 
+from pratique.local.prefect import WORK_POOL
 from pratique.values.references import SecretReference
+from pratique.warm import POOL_TYPE
 from tests.services.stack import RunningStack
 
 pytestmark = pytest.mark.xdist_group("stack")
@@ -41,6 +43,11 @@ def test_up_twice_starts_once_and_down_leaves_neither_process_nor_container(used
     assert used.process("up").returncode == 0
     assert {service["name"]: service["process_id"] for service in used.read("status")} == first
 
+    with used.clients() as clients, clients.prefect() as prefect:
+        # As an earlier version leaves it, for the next start.
+        prefect.delete_pool(WORK_POOL)
+        prefect.write_pool(WORK_POOL, "process", {}, 6)
+    (used.folder / "deployed").unlink()
     down = used.process("down")
     assert down.returncode == 0, down.stderr
     assert not [number for number in first.values() if psutil.pid_exists(number)]
@@ -59,5 +66,7 @@ def test_data_outlives_a_restart(used: RunningStack) -> None:
     assert used.process("up").returncode == 0
     assert "added" in used.settings().services, "what somebody adds to the settings is kept"
     assert used.settings().environments["prod"].trust == key, "the signing key is the same one"
+    with used.clients() as clients, clients.prefect() as prefect:
+        assert prefect.pools()[WORK_POOL] == POOL_TYPE
     with used.clients() as clients, clients.vault() as vault:
         assert vault.read(SecretReference.parse("vault:kv/data/kept#value")) == "here"
