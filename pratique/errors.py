@@ -13,7 +13,8 @@ No message of these ever holds a secret: clients name paths, policies and digest
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import NamedTuple, Self
 
@@ -89,3 +90,12 @@ class Waiting(Exception):
 
     def __str__(self) -> str:
         return "; ".join(self.reasons)
+
+
+@contextmanager
+def footnote(failure: BaseException, doing: str) -> Iterator[None]:
+    """What goes wrong while a failure is explained, or cleaned up after, is a note of it and never takes its place."""
+    try:
+        yield
+    except (Refused, Transient) as second:
+        failure.add_note(f"and then it could not {doing}: {second}")

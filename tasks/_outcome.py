@@ -30,8 +30,9 @@ def told(flow: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
         except (Refused, Transient, Waiting) as word:
             name = next(kind.__name__ for kind in (Invalid, Refused, Transient, Waiting) if isinstance(word, kind))
             clean = clean_of(word)
-            await tell_the_end(f"{name}: {clean}", logging.WARNING if isinstance(word, Waiting) else logging.ERROR)
-            return Failed(name=name, message=str(clean), data=clean)
+            message = "; ".join([str(clean), *getattr(clean, "__notes__", ())])
+            await tell_the_end(f"{name}: {message}", logging.WARNING if isinstance(word, Waiting) else logging.ERROR)
+            return Failed(name=name, message=message, data=clean)
         except Exception as unknown:
             if (clean := clean_of(unknown)) is unknown:
                 raise

@@ -21,7 +21,7 @@ from pratique.clients.pauses import pause
 from pratique.clients.ports import Log
 from pratique.decisions.stack_plan import differences, is_needed, no_need, plan_stack, require_sound
 from pratique.decisions.stack_status import Standing, has_succeeded, remedy, standing
-from pratique.errors import Refused, Transient
+from pratique.errors import Refused, Transient, footnote
 from pratique.values.plan import StackPlan
 from pratique.values.stack import FENCE_TAG, OUR_TAGS, CurrentStack, DesiredStack, Listing
 
@@ -102,12 +102,22 @@ class CloudFormationStacks:
             return NOTHING
         change_set_id, stack_id = made
         until = time.monotonic() + self._within
+
+        def clean_up() -> None:
+            with self._speaking_of(stack.name):
+                self._client.delete_change_set(ChangeSetName=change_set_id)
+                if kind == "CREATE":
+                    self._client.delete_stack(StackName=stack_id)
+
         try:
-            return change_sets.read(self._client, change_set_id, self._place(stack.name), poll=self._poll, until=until).listing
-        finally:
-            self._client.delete_change_set(ChangeSetName=change_set_id)
-            if kind == "CREATE":
-                self._client.delete_stack(StackName=stack_id)
+            with self._speaking_of(stack.name):
+                read = change_sets.read(self._client, change_set_id, self._place(stack.name), poll=self._poll, until=until)
+        except BaseException as failure:
+            with footnote(failure, f"remove the change set of the plan, {change_set_id}"):
+                clean_up()
+            raise
+        clean_up()
+        return read.listing
 
     def _settled(self, name: str, fence: int, log: Log, until: float) -> StackState | None:
         state = look(self._client, name)

@@ -31,7 +31,7 @@ from pratique.clients.engine.front_files import (
 )
 from pratique.clients.engine.image import require_image
 from pratique.clients.engine.place import FRONT_ROLE, Place
-from pratique.errors import FenceLost, Refused
+from pratique.errors import FenceLost, Refused, footnote
 from pratique.values._base import Value
 from pratique.values.digest import digest_of
 
@@ -120,12 +120,13 @@ class Front:
         write_file(container, _FOLDER, CONFIGURATION, configuration(self._place, backend, drain))
         try:
             loaded = self._load(container, publish)
-        except Refused:
-            container = self._required()
-            write_file(container, _FOLDER, CONFIGURATION, before)
-            # It had to make room for one that did not start.
-            if was_running and container.status != "running":
-                self._start(container)
+        except Refused as failure:
+            with footnote(failure, "bring back what was there before"):
+                container = self._required()
+                write_file(container, _FOLDER, CONFIGURATION, before)
+                # It had to make room for one that did not start.
+                if was_running and container.status != "running":
+                    self._start(container)
             raise
         _record(loaded, FrontRecord(fence=fence, serving=backend.container))
 
@@ -174,8 +175,9 @@ class Front:
                 old.stop(timeout=1)
         try:
             self._start(new)
-        except Refused:
-            _remove(new)
+        except Refused as failure:
+            with footnote(failure, f"remove {new.name}"):
+                _remove(new)
             raise
         _remove(old)
         return new

@@ -62,8 +62,12 @@ def _problem(engine: DockerClient, container: Container, section: WorkloadSectio
 
 
 def _last_words(container: Container, redact: Redactor) -> str:
-    with translated(f"read the log of {container.name}"):
-        output = container.logs(tail=_LAST_LINES).decode(errors="replace")
+    try:
+        with translated(f"read the log of {container.name}"):
+            output = container.logs(tail=_LAST_LINES).decode(errors="replace")
+    except (Refused, Transient) as error:
+        # Some log drivers cannot be read: how it ended is what is told, whatever its log says.
+        return f"its log cannot be read: {error}"
     # Redacted as a whole, before it is cut into lines: a secret may have several.
     lines = redact.cut(output).strip().splitlines()
     return f"its last lines: {' | '.join(lines)}" if lines else "it wrote nothing"

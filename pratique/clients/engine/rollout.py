@@ -22,7 +22,7 @@ from pratique.clients.engine.ready import await_ready
 from pratique.clients.ports import Log
 from pratique.clients.registry import Credentials
 from pratique.decisions.blue_green import Step
-from pratique.errors import FenceLost, Refused
+from pratique.errors import FenceLost, Refused, footnote
 from pratique.scrub import redactor
 from pratique.values.workload import DesiredWorkload
 
@@ -98,17 +98,17 @@ class Rollout:
         try:
             with translated(f"start {name}"):
                 container.start()
-        except Refused:
-            self._remove(container)
+        except Refused as failure:
+            self._remove_after(failure, container)
             raise
         return container
 
     def _await(self, container: Container) -> None:
         try:
             await_ready(self.engine, container, self.desired.section, redactor(*self.secrets.values()))
-        except Refused:
+        except Refused as failure:
             self.log(f"{self.place}: {container.name} did not become ready and is removed; what served before still does")
-            self._remove(container)
+            self._remove_after(failure, container)
             raise
 
     def _switch_or_remove(self, container: Container) -> None:
@@ -117,8 +117,8 @@ class Rollout:
         except FenceLost:
             # The newer holder has seen this container and decides about it.
             raise
-        except Refused:
-            self._remove(container)
+        except Refused as failure:
+            self._remove_after(failure, container)
             raise
         self.log(f"{self.place}: traffic goes to {container.name}")
 
@@ -139,6 +139,10 @@ class Rollout:
             container.stop(timeout=_STOPS_WITHIN)
         self._remove(container)
         self.log(f"{self.place}: {container.name} is gone")
+
+    def _remove_after(self, failure: Refused, container: Container) -> None:
+        with footnote(failure, f"remove {container.name}, which the next deployment does"):
+            self._remove(container)
 
     def _remove(self, container: Container) -> None:
         with translated(f"remove {container.name}"), suppress(NotFound):

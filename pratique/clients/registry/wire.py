@@ -74,7 +74,9 @@ class Wire:
         try:
             response = self._ask(purpose, method, target, headers or {}, content)
             try:
-                answer = Answer(response.status_code, response.url, response.headers, self._read(purpose, response, limit))
+                hoped = response.status_code in hoped_for
+                content = self._read(purpose, response, limit) if hoped else self._words(purpose, response)
+                answer = Answer(response.status_code, response.url, response.headers, content)
             finally:
                 response.close()
         except _ERRORS as error:
@@ -85,6 +87,13 @@ class Wire:
             failure = unexpected(self.address, purpose, answer.status, answer.headers, answer.content)
         raise failure  # outside `except`: what httpx raises holds the request, login included
 
+    def _words(self, purpose: Purpose, response: httpx.Response) -> bytes:
+        """What a registry says with a no; nothing where that cannot be read, which must not hide the no."""
+        try:
+            return self._read(purpose, response, _ERROR_LIMIT)
+        except (*_ERRORS, Refused, Transient):
+            return b""
+
     def pieces(self, purpose: Purpose, target: str) -> Iterator[bytes]:
         """The content at `target`, piece by piece, unbounded and unverified."""
         failure: Refused | Transient | None = None
@@ -94,7 +103,7 @@ class Wire:
                 if response.status_code == HTTPStatus.OK:
                     yield from response.iter_raw()
                 else:
-                    content = self._read(purpose, response, _ERROR_LIMIT)
+                    content = self._words(purpose, response)
                     failure = unexpected(self.address, purpose, response.status_code, response.headers, content)
             finally:
                 response.close()

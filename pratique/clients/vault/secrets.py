@@ -106,7 +106,7 @@ def _engine(session: Session, mount: str) -> str:
     path = f"sys/internal/ui/mounts/{mount}"
     try:
         told = session.ask("read", path, lambda client: client.adapter.get(f"/v1/{path}"))
-    except Refused:
+    except (Refused, Transient):
         return ""
     if not told.ok:
         return ""

@@ -13,7 +13,7 @@ from hvac.utils import format_url
 from pratique.clients.vault.errors import unexplained
 from pratique.clients.vault.session import Session
 from pratique.clients.vault.wire import Answer
-from pratique.errors import Refused
+from pratique.errors import Refused, Transient
 
 _KEY_TYPE = "ecdsa-p256"
 
@@ -76,6 +76,8 @@ def _why_not(session: Session, mount: str, name: str, version: int, answer: Answ
         key = _key(session, mount, name)
     except Refused as refused:
         return refused
+    except Transient:
+        return None  # What Vault said of the signature itself is told.
     newest, oldest = int(key["latest_version"]), int(key.get("min_encryption_version") or 0)
     oldest = max(oldest, int(key.get("min_decryption_version") or 1))
     if oldest <= version <= newest:
