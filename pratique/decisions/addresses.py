@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit
 
-_SCP = re.compile(r"(?:[^@:/]*@)?(?P<host>[^@:/]+):(?P<path>[^/].*)")
+from pratique.values.host import host_and_port
+
+_SCP = re.compile(r"(?:[^@:/]*@)?(?:\[(?P<address>[0-9A-Fa-f:.]+)\]|(?P<host>[^@:/\[\]]+)):(?P<path>[^/].*)")
 _PORTS = {"http": 80, "https": 443, "ssh": 22}
 
 
@@ -27,9 +29,10 @@ def repository_key(address: str) -> tuple[str, str] | None:
             return "", _path(url.path)
         if url.scheme not in _PORTS or not url.hostname or not url.path.strip("/"):
             return None
-        return url.hostname + ("" if port in (None, _PORTS[url.scheme]) else f":{port}"), _path(url.path)
+        usual = port in (None, _PORTS[url.scheme])
+        return url.hostname if usual or port is None else host_and_port(url.hostname, port), _path(url.path)
     match = _SCP.fullmatch(address)
-    return (match["host"].lower(), _path(match["path"])) if match else None
+    return ((match["host"] or match["address"]).lower(), _path(match["path"])) if match else None
 
 
 def _path(path: str) -> str:

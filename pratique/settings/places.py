@@ -9,6 +9,7 @@ from pydantic import Field
 
 from pratique.settings.registry import RegistrySettings
 from pratique.values._base import Value
+from pratique.values.host import Host
 from pratique.values.names import Name
 from pratique.values.references import SecretText
 from pratique.values.relocation import SAME, RepositoryPattern
@@ -38,8 +39,8 @@ class DockerTarget(Value):
     """The engine's address, as in `DOCKER_HOST`."""
     tls: Path | None = None
     """A folder with ca.pem, cert.pem and key.pem."""
-    address: str = "127.0.0.1"
-    """The host's address under which published ports are reached."""
+    address: Host = "127.0.0.1"
+    """The host's name or IP address under which published ports are reached; on loopback they are published there alone."""
     registry: str | None = None
     """The registry's address as this host sees it; absent: as the settings say."""
     front_image: str = "docker.io/library/haproxy:3.2-alpine"

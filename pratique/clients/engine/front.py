@@ -137,7 +137,9 @@ class Front:
 
     def _load(self, container: Container, publish: int) -> Container:
         """Let the configuration take effect; the container that has it, which is another one where it is published anew."""
-        fits = container.attrs["Config"]["Image"] == self._image and publish in (0, _port(container))
+        # One that was published elsewhere, as on all interfaces, is replaced as one with another port is.
+        placed = publish in (0, _port(container)) and _interface(container) == self._bind
+        fits = container.attrs["Config"]["Image"] == self._image and placed
         if fits and container.status == "running":
             mark = front_log.mark(container)
             with translated(f"signal {container.name}"):
@@ -213,8 +215,8 @@ class Front:
             self._place.require_ours(f"volume {name}", volume.attrs.get("Labels"))
             return self._engine.containers.create(
                 self._image,
-                # Another image or port is another name, so that the new front can be made while the old one is there.
-                name=f"{name}-{digest_of(f'{self._image} {port}'.encode())[7:15]}",
+                # Another image, port or interface is another name: the new front can be made while the old one is there.
+                name=f"{name}-{digest_of(f'{self._image} {port} {self._bind}'.encode())[7:15]}",
                 labels=labels,
                 # `-W`: a master that survives reloads; `-db`: in the foreground.
                 entrypoint=["haproxy"],
@@ -242,6 +244,10 @@ def _record(container: Container, record: FrontRecord) -> None:
 
 def _port(container: Container) -> int:
     return int(container.attrs["HostConfig"]["PortBindings"][f"{LISTEN}/tcp"][0]["HostPort"])
+
+
+def _interface(container: Container) -> str:
+    return str(container.attrs["HostConfig"]["PortBindings"][f"{LISTEN}/tcp"][0]["HostIp"])
 
 
 def _remove(container: Container) -> None:

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -26,6 +25,7 @@ from pratique.clients.registry import Credentials
 from pratique.decisions.blue_green import decide
 from pratique.errors import Refused
 from pratique.settings import DockerTarget, RegistrySettings
+from pratique.values.host import host_and_port, interface_for
 from pratique.values.workload import DesiredWorkload, RunningContainer, WorkloadState
 
 _ROUNDS = 4
@@ -59,7 +59,7 @@ class DockerWorkloads:
         found = tuple(_described(container, serving) for container in containers)
         return WorkloadState(
             containers=found,
-            address=f"{self._target.address}:{view.port}" if view and any(one.serving for one in found) else "",
+            address=host_and_port(self._target.address, view.port) if view and any(one.serving for one in found) else "",
             fence=max([view.record.fence if view else 0, *(one.fence for one in found)]),
         )
 
@@ -104,7 +104,7 @@ class DockerWorkloads:
         return Place(service=service, environment=environment, stack=self._target.stack)
 
     def _front(self, place: Place) -> Front:
-        return Front(self._engine, place, image=self._target.front_image, bind=_bind(self._target.address))
+        return Front(self._engine, place, image=self._target.front_image, bind=interface_for(self._target.address))
 
     def _containers(self, place: Place) -> list[Container]:
         return place.containers(self._engine, WORKLOAD_ROLE)
@@ -130,12 +130,3 @@ def _described(container: Container, serving: str) -> RunningContainer:
         healthy=state["Status"] == "running" and not ill,
         serving=container.id == serving,
     )
-
-
-def _bind(address: str) -> str:
-    """The host's interfaces to publish on: loopback alone where that is how the host is reached, else all of them."""
-    try:
-        local = ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        local = address == "localhost"
-    return "127.0.0.1" if local else ""
