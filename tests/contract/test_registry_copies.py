@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tracemalloc
 from collections.abc import Iterator
@@ -9,11 +10,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pratique.clients.ports import Copied, LayerFile, OciImage
 from pratique.clients.registry import OciRegistry, open_registry
+from pratique.clients.registry.documents import INDEX_TYPE, MANIFEST_TYPE, descriptor, index
 from pratique.clients.registry.names import referrers_tag
 from pratique.errors import Refused, Transient
 from pratique.settings import RegistrySettings
@@ -207,3 +210,33 @@ def test_what_another_tool_attached_comes_along_and_what_it_listed_at_the_target
     plain_pair.copy()
     assert sorted(plain_pair.target.bundles(target, plain_pair.image)) == [b"at the target alone", b"{1}"]
     assert plain_pair.target.resolve(target, referrers_tag(plain_pair.image)) is not None
+
+
+GONE = descriptor(MANIFEST_TYPE, b"gone")
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [GONE],
+        [GONE | {"artifactType": "application/vnd.dev.sigstore.bundle.v0.3+json"}],
+        [descriptor(INDEX_TYPE, b"an index that is gone")],
+        [GONE | {"digest": "sha512:0"}],
+        [{"size": "x"}],
+        [descriptor(MANIFEST_TYPE, str(number).encode()) for number in range(20)],
+    ],
+    ids=["gone", "a bundle", "an index", "another digest", "no entry", "many"],
+)
+def test_what_is_listed_and_gone_is_passed_over_as_it_is_when_evidence_is_read(
+    plain_pair: Pair, entries: list[dict[str, Any]]
+) -> None:
+    source, repository = plain_pair.source, plain_pair.repository
+    source.attach(repository, plain_pair.image, b"{1}", PREDICATE, CREATED)
+    present = source._manifests.get(repository, referrers_tag(plain_pair.image))
+    assert present is not None
+    listed = [*entries, *json.loads(present.content)["manifests"]]
+    path = f"/manifests/{referrers_tag(plain_pair.image)}"
+    plain_pair.at_source.answer(200, path=path, headers={"Content-Type": INDEX_TYPE}, body=index(listed), times=4)
+    assert source.bundles(repository, plain_pair.image) == (b"{1}",)
+    plain_pair.copy()
+    assert plain_pair.target.bundles(f"{repository}/prod", plain_pair.image) == (b"{1}",)

@@ -62,10 +62,10 @@ class Copying:
     def _copy(self, source: str, digest: Digest, target: str, depth: int) -> tuple[Copied, StoredManifest]:
         if depth > _DEEPEST:
             raise Refused(f"{source}@{digest}: manifests are nested more than {_DEEPEST} deep: not copied")
-        stored = self._source.manifests.get(source, digest)
-        document = read_document(stored.content) if stored else None
-        if stored is None or document is None:
+        found = self._found(source, digest)
+        if found is None:
             raise Refused(f"{source} holds no manifest {digest} that can be copied")
+        stored, document = found
         copied = Copied()
         if not self._target.manifests.is_kept(target, digest):
             for part in document.manifests:
@@ -75,9 +75,17 @@ class Copying:
             copied += Copied(manifests=1)
         return copied + self._copy_referrers(source, digest, target, depth), stored
 
+    def _found(self, source: str, digest: Digest) -> tuple[StoredManifest, Document] | None:
+        stored = self._source.manifests.get(source, digest)
+        document = read_document(stored.content) if stored else None
+        return None if stored is None or document is None else (stored, document)
+
     def _copy_referrers(self, source: str, digest: Digest, target: str, depth: int) -> Copied:
         copied, entries = Copied(), list[Descriptor]()
         for referrer in self._source.referrers.of(source, digest):
+            # Whoever reads evidence passes over what is listed and gone; so a copy holds what the source does.
+            if self._found(source, referrer.digest) is None:
+                continue
             brought, stored = self._copy(source, referrer.digest, target, depth + 1)
             copied += brought
             entries.append(descriptor(stored.media_type, stored.content, **_kind(stored.content)))

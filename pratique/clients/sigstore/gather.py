@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pratique.clients.ports import EvidenceSigner, EvidenceVerifier, Registry, RegistryReading
+from pratique.clients.sigstore.free_text import without_secrets
 from pratique.decisions.evidence import Gathered
 from pratique.errors import Refused
 from pratique.values._base import Value
@@ -133,6 +134,8 @@ def sign_and_attach_all(
     """As `sign_and_attach`, for several statements about one digest, in their order: what is there is gathered once."""
     if not all(statement.speaks_of(reference.digest) for statement in statements):
         raise Refused(f"a statement that does not speak of {reference} is not attached to it")
+    # As the signer does: else what was signed without a secret would not be found again as an equal statement.
+    statements = [without_secrets(statement) for statement in statements]
     verified = gather_one(registry, verifier, reference, trusted).verified
     held = {found.statement.payload(): found.bundle for found in verified}
     attached: list[Attached] = []
