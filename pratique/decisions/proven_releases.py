@@ -17,6 +17,7 @@ from pratique.values.environment import environment_of
 from pratique.values.evidence import PROVENANCE_PREDICATE, SIGNATURE_PREDICATE
 from pratique.values.grant import GRANT_PREDICATE
 from pratique.values.proof import Part
+from pratique.values.release import ReleasedImage
 from pratique.values.ruling import RULING_PREDICATE, Hold, Lift, Revoke, SignedRuling
 
 _OURS = (GRANT_PREDICATE, RULING_PREDICATE)
@@ -34,6 +35,13 @@ def commit_part(seen: Seen) -> Part:
         # 1
         wrong=comes_from_its_repository(release.service, commit.repository, seen.material.origins).reasons,
     )
+
+
+def image_part(seen: Seen, image: ReleasedImage) -> Part:
+    """An image, and whether it can still be pulled."""
+    gone = seen.gone.get(image.reference.digest)
+    part = artifact_part("image", image.name, seen.of(image.reference))
+    return part.model_copy(update={"missing": (gone,)}) if gone else part  # 2
 
 
 def artifact_part(kind: str, name: str, gathered: Gathered) -> Part:

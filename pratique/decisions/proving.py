@@ -14,7 +14,8 @@ What breaks a rule is *wrong*, or it is *missing*: not there to be looked at, so
 The release, whatever was granted:
 
  1. Its commit is of the repository that the operator lists for the service.
- 2. The infrastructure bundle is there, as the release names it by digest.
+ 2. The infrastructure bundle is there, as the release names it by digest; and each image is, down to its layers, where a
+    registry is asked.
  3. It and each of its images is signed, by somebody whom every environment trusts that has granted it.
  4. It and each of its images has provenance by such a signer, which names its commit and every part of it.
  5. What says that it is a grant or a ruling is signed by somebody who may make one.
@@ -57,7 +58,7 @@ from collections.abc import Mapping, Sequence
 
 from pratique.decisions.chain import Chain, SignedGrant, links_of, unproven
 from pratique.decisions.proven_grants import ProvenGrant, pinned_of
-from pratique.decisions.proven_releases import artifact_part, commit_part, release_part
+from pratique.decisions.proven_releases import commit_part, image_part, release_part
 from pratique.decisions.seen import Seen
 from pratique.values._base import Value
 from pratique.values.digest import Digest
@@ -87,7 +88,7 @@ def prove(seen: Seen) -> Proof:
         label=seen.stored.label,
         parts=(
             commit_part(seen),
-            *(artifact_part("image", image.name, seen.of(image.reference)) for image in release.images),
+            *(image_part(seen, image) for image in release.images),
             Part(
                 kind="infrastructure",
                 digest=release.infrastructure,

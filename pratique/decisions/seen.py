@@ -38,7 +38,7 @@ class Replaced(Value):
 
 
 class Seen(Value):
-    """What is known. A copy may have another `recorded` and `ruled`, and nothing else: what follows is found out once."""
+    """What is known. A copy may have another `recorded`, `ruled` and `gone`, and nothing else: what follows is found once."""
 
     stored: StoredRelease
     material: TrustMaterial
@@ -49,6 +49,8 @@ class Seen(Value):
     """The same, by those whom the environment trusts."""
     infrastructure: str = ""
     """Why the infrastructure bundle cannot be had as the release names it; empty where it can."""
+    gone: dict[Digest, str] = Field(default_factory=dict)
+    """Images that the registry does not have whole any more, and what of each is missing; of a file this is not asked."""
     claimed: tuple[Claimed, ...] = ()
     """What is attached to the release besides."""
     replaced: dict[str, dict[Digest, Replaced]] = Field(default_factory=dict)

@@ -20,6 +20,7 @@ from pratique.decisions.evidence import Gathered
 from pratique.decisions.proving import prove
 from pratique.decisions.seen import Claimed, Replaced, Seen
 from pratique.errors import Refused
+from pratique.pipeline.content import gone_images
 from pratique.pipeline.policies import modules_for, policy_in
 from pratique.values.digest import Digest, digest_of
 from pratique.values.environment import environment_of
@@ -41,8 +42,9 @@ def prove_release(clients: Clients, stored: StoredRelease) -> Proof:
         known = ledger.rulings(stored.release.service, None, REMEMBERED)
     with clients.registry() as registry:
         seen = look(registry, clients.verifier(), stored, trust_of(clients, stored))
+        gone = gone_images(registry, stored)
     ruled = tuple(signed for signed in known if signed.ruling.release == stored.digest)
-    return prove(seen.model_copy(update={"recorded": recorded, "ruled": ruled}))
+    return prove(seen.model_copy(update={"recorded": recorded, "ruled": ruled, "gone": gone}))
 
 
 def trust_of(clients: Clients, stored: StoredRelease | None = None, modules: Sequence[Module] | None = None) -> TrustMaterial:

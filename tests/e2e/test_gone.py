@@ -28,12 +28,12 @@ def test_what_is_gone_is_named_before_anything_changes_and_made_again(
     registry = f"http://{stack.settings().registry.address}/v2"
     assert httpx.delete(f"{registry}/{gone.repository}/manifests/{gone.digest}").status_code == 202
 
-    for command in ("plan", "promote"):
-        done = stack.pratique(command, service.name, "--to", "staging")
+    for command in (("plan", "--to", "staging"), ("promote", "--to", "staging"), ("verify",)):
+        done = stack.pratique(command[0], service.name, *command[1:])
         assert done.returncode == 3, done.stdout + done.stderr
         said = " ".join(done.stderr.split())
         assert f"{gone}" in said
-        assert "again" in said
+        assert "not in the registry" in said
     row = stack.held(service.name).get("staging", {"release": None})
     assert row["release"] is None
 

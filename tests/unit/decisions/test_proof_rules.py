@@ -102,6 +102,10 @@ def signed_by(name: str, who: str) -> Callable[[], Evidenced]:
     return lambda: evidenced(pipeline=lambda of: chains.signer(who if of == name else "pipeline"))
 
 
+def lost_image(found: Evidenced) -> dict[str, Any]:
+    return {"gone": {found.stored.release.images[0].reference.digest: "it cannot be pulled"}}
+
+
 def lost_infrastructure() -> Evidenced:
     found = evidenced()
     key = (found.stored.infrastructure.repository, found.stored.infrastructure.digest)
@@ -119,7 +123,10 @@ THREE = Requirements(approvals=Approvals.model_validate({"required": 3, "from": 
 
 CASES: dict[int, list[Case]] = {
     1: [Case("wrong", "comes from", settings(lambda _: {"origins": {"hello": "https://elsewhere.test/hello.git"}}))],
-    2: [Case("missing", "the infrastructure bundle hello/infrastructure@", lost_infrastructure)],
+    2: [
+        Case("missing", "the infrastructure bundle hello/infrastructure@", lost_infrastructure),
+        Case("missing", "it cannot be pulled", evidenced, lost_image),
+    ],
     3: [Case("missing", "is not signed by anyone whom", without("signature of hello/images/web"))],
     4: [
         Case("missing", "has no provenance by anyone whom", without("provenance of hello/releases")),
