@@ -88,10 +88,7 @@ class Prefect:
         self._ui_url = ui_url
 
     def start(self, deployment: str, parameters: Mapping[str, Any], *, key: str | None = None, tags: Sequence[str] = ()) -> Run:
-        """The run of `<flow>/<deployment>`; the same key gives the same run again.
-
-        Prefect keeps keys unique per flow, so a key names everything that tells two runs apart (environment, release).
-        """
+        """The run of `<flow>/<deployment>`; the same key gives the same run of the flow again, so it names the place, too."""
         found = self._ask("GET", f"/deployments/name/{deployment}", missing=f"no deployment {deployment!r}")
         body = {"parameters": dict(parameters), "idempotency_key": key, "tags": list(tags), "state": {"type": "SCHEDULED"}}
         return Run.read(self._ask("POST", f"/deployments/{found['id']}/create_flow_run", body))
@@ -189,10 +186,8 @@ class Prefect:
         elif present == kind:
             self._ask("PATCH", f"/work_pools/{name}", settings)
         else:
-            raise Refused(
-                f"the work pool {name} is of the type {present}, not {kind}: stop its workers and delete it "
-                f"(`prefect work-pool delete {name}`), then do this again; deployments stay, and are written anew"
-            )
+            remedy = f"stop its workers and delete it (`prefect work-pool delete {name}`)"
+            raise Refused(f"the work pool {name} is of the type {present}, not {kind}: {remedy}; deployments stay")
 
     def delete_pool(self, name: str) -> None:
         """Let there be no such work pool; runs that wait in it are gone, deployments stay."""

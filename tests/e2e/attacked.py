@@ -24,7 +24,7 @@ from pratique.values.environment import environment_of
 from pratique.values.promotion import Promotion
 from pratique.values.references import ImageReference
 from pratique.values.trust import Trusted, TrustedIdentity
-from tests.e2e.tampering import Intruder, signed_by
+from tests.e2e.tampering import Intruder
 from tests.services._private_sigstore.deployment import PrivateSigstore
 from tests.services.stack import Service
 
@@ -111,9 +111,11 @@ class Attacked:
         return int(ended.value.code or 0), said.getvalue()
 
     def judge_under(self, *trusted: Trusted) -> Decision:
-        """The verdict of every gate of staging, where the operator trusts these."""
+        """The verdict of every gate of staging, where the operator trusts these, in dev as well."""
         settings = self.clients.settings
-        places = {**settings.environments, "staging": settings.environments["staging"].model_copy(update={"trust": trusted})}
+        # Dev's grant counts where it is believed to be dev's.
+        trusting = {name: settings.environments[name].model_copy(update={"trust": trusted}) for name in ("dev", "staging")}
+        places = {**settings.environments, **trusting}
         clients = Clients(settings.model_copy(update={"environments": places}))
         return judge(clients, self.stored, environment_of(self.stored.release.manifest, "staging")).decision
 
@@ -130,8 +132,7 @@ class Attacked:
 
     @contextmanager
     def signed_keyless(self, signer: KeylessEvidenceSigner) -> Iterator[None]:
-        """Within it release and image hold evidence by that identity, and no other."""
-        image, release = (signed_by(signer, *self.intruder.statements(of)) for of in (self.image, self.release))
-        release += signed_by(signer, *self.intruder.grants())
+        """Within it release and image hold all their evidence by that identity, and no other."""
+        image, release = self.intruder.signed_anew(signer)
         with self.intruder.holding(self.image, image), self.intruder.holding(self.release, release):
             yield

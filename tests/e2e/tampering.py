@@ -21,12 +21,16 @@ from pratique.clients.registry.names import referrers_tag
 from pratique.clients.sigstore.bundle import KeyEnvelope, read_bundle
 from pratique.decisions.dsse import read_statement
 from pratique.decisions.provenance import RunDetails, image_provenance, release_statements, signature_statement
+from pratique.decisions.summaries import SUMMARY_PREDICATE
 from pratique.values.commit import Commit
-from pratique.values.digest import Digest, canonical_json, hex_of
+from pratique.values.digest import Digest, canonical_json, digest_of, hex_of
 from pratique.values.evidence import Statement
 from pratique.values.grant import GRANT_PREDICATE
 from pratique.values.references import ImageReference
 from pratique.values.release import RELEASE_TYPE, Release, ReleasedImage, StoredRelease
+
+NAMING = (SUMMARY_PREDICATE, GRANT_PREDICATE)
+"""Kinds of statements that name bundles by their digests, those first that others name."""
 
 RUN = RunDetails(builder="https://example.test/builder")
 
@@ -69,6 +73,26 @@ class Intruder:
         """The grants of the release, whoever signed them."""
         statements = [read_statement(read_bundle(bundle).payload) for bundle in self._by_key(self.release)]
         return [statement for statement in statements if statement.predicate_type == GRANT_PREDICATE]
+
+    def signed_anew(self, signer: EvidenceSigner) -> tuple[list[bytes], list[bytes]]:
+        """All evidence of the image and of the release by somebody else, each bundle naming the new ones as it did the old."""
+        known: dict[Digest, Digest] = {}
+
+        def anew(bundle: bytes) -> bytes:
+            text = read_bundle(bundle).payload.decode()
+            for old, new in known.items():
+                text = text.replace(hex_of(old), hex_of(new))
+            made = signer.sign(read_statement(text.encode()))
+            known[digest_of(bundle)] = digest_of(made)
+            return made
+
+        def names(bundle: bytes) -> int:
+            """A verdict names what was looked at, a grant names the verdict."""
+            kind = read_statement(read_bundle(bundle).payload).predicate_type
+            return NAMING.index(kind) if kind in NAMING else -1
+
+        image, release = ([anew(one) for one in sorted(self._by_key(of), key=names)] for of in (self.image, self.release))
+        return image, release
 
     def _by_key(self, reference: ImageReference) -> list[bytes]:
         return [bundle for bundle in self.bundles(reference) if isinstance(read_bundle(bundle), KeyEnvelope)]
