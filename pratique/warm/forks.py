@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import os
 import signal
 import socket
 import subprocess
@@ -108,6 +109,8 @@ class _Server:
         theirs.close()
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._ended: dict[int, asyncio.Future[int]] = {}
+        self._leaders: dict[int, int] = {}
+        """The process ids of those that live, each of which leads a group of its own."""
         self._reading: asyncio.Task[None] | None = None
         self._retired = False
 
@@ -158,6 +161,10 @@ class _Server:
         if not self._is_ready.done():
             words = f"the process that starts runs ended while it started, with status {status}: its words stand above"
             self._is_ready.set_exception(Refused(words))
+        # They have died with it; what they had started has not.
+        for leader in self._leaders.values():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(leader, signal.SIGKILL)
         for started in self._waiting.values():
             started.set_result({})
         for ended in self._ended.values():
@@ -170,10 +177,13 @@ class _Server:
         if "ready" in answer:
             self._is_ready.set_result(None)
         elif "ended" in answer:
+            self._leaders.pop(key, None)
             self._ended.pop(key).set_result(answer["ended"])
             if self._retired and not self._ended:
                 self.close()
         else:
+            if "started" in answer:
+                self._leaders[key] = answer["started"]
             self._waiting.pop(key).set_result(answer)
 
 

@@ -111,10 +111,12 @@ async def test_what_a_run_leaves_behind_ends_with_it(make: Make, tmp_path: Path)
 async def test_children_die_with_their_server_which_is_told_and_the_next_run_has_a_new_one(make: Make, tmp_path: Path) -> None:
     forks = make()
     fork = await forks.fork("run", "wait", str(tmp_path / "left"))
+    left = int(await _written(tmp_path / "left"))
     assert forks._server is not None
     forks._server.process.kill()
     assert await fork.ended() == LOST
     await _gone(fork.process_id)
+    await _gone(left)
     assert await (await forks.fork("next", "exit", "")).ended() == 3
 
 
