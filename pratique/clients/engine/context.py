@@ -10,9 +10,7 @@ import io
 import posixpath
 import tarfile
 
-from docker.utils.build import Pattern
-from docker.utils.fnmatch import fnmatchcase
-
+from pratique.clients.engine.ignore import Ignore
 from pratique.clients.ports import ImageBuild
 from pratique.errors import Invalid
 
@@ -34,32 +32,14 @@ def context_of(build: ImageBuild) -> bytes:
         source = archive.extractfile(members[ignore]) if ignore else None
         if source is None:
             return build.context
-        patterns = parse_ignore(source.read().decode(errors="replace"))
+        patterns = Ignore(source.read().decode(errors="replace"), f"{ignore} of commit {build.commit.short}")
         always = {section.dockerfile, ignore}
         kept = io.BytesIO()
         with tarfile.open(fileobj=kept, mode="w", format=tarfile.PAX_FORMAT) as filtered:
             for path, member in members.items():
-                if path in always or not is_ignored(path, patterns):
+                if path in always or not patterns.ignores(path):
                     filtered.addfile(member, archive.extractfile(member) if member.isreg() else None)
     return kept.getvalue()
-
-
-def parse_ignore(text: str) -> list[Pattern]:
-    """The patterns of an ignore file, in its order; comments, empty lines and the pattern `.` count for nothing."""
-    lines = (line.strip() for line in text.lstrip("\ufeff").splitlines() if not line.startswith("#"))
-    return [pattern for pattern in map(Pattern, filter(None, lines)) if pattern.dirs]
-
-
-def is_ignored(path: str, patterns: list[Pattern]) -> bool:
-    """Whether the last pattern that matches the path, or a folder above it, excludes it."""
-    ignored = False
-    parts = path.split("/")
-    above = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
-    for pattern in patterns:
-        # Not Pattern.match, which takes upper and lower case for the same.
-        if any(fnmatchcase(candidate, pattern.cleaned_pattern) for candidate in above):
-            ignored = not pattern.exclusion
-    return ignored
 
 
 def _path(member: tarfile.TarInfo) -> str:

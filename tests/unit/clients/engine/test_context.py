@@ -7,7 +7,9 @@ import tarfile
 
 import pytest
 
-from pratique.clients.engine.context import context_of, is_ignored, parse_ignore
+from pratique.clients.engine.context import context_of
+from pratique.clients.engine.ignore import Ignore
+from pratique.errors import Invalid
 from tests.services.engine import image_build
 
 CASES = (
@@ -25,14 +27,41 @@ CASES = (
     ("# a comment\n\n  b  \n.", ("b",), ("a", "# a comment")),
     ("*\n!kept", ("other", "other/kept"), ("kept", "kept/below")),
     ("folder\n!folder/kept", ("folder/other",), ("folder/kept",)),
+    # From here on: what moby does and other matchers do not.
+    ("**.pem", ("a.pem", "deep/down/a.pem"), ("a.pem2", "pem")),
+    ("**pem", ("pem", "a/xpem"), ("a/pem2",)),
+    ("**/keys/*", ("keys/a", "a/b/keys/c", "keys/a/below"), ("keys", "a/keys")),
+    ("**/id_*", ("id_rsa", "a/id_rsa"), ("xid_rsa",)),
+    ("**", ("a", "a/b"), ()),
+    ("**/", ("a", "a/b"), ()),
+    ("a/**", ("a/b", "a/b/c"), ("a", "ab")),
+    ("a**", ("a", "ab", "a/b"), ("ba",)),
+    ("a/**/b", ("a/b", "a/x/b", "a/x/y/b"), ("a/x/bc", "b")),
+    ("[^a].txt", ("b.txt", "^.txt"), ("a.txt",)),
+    ("[!a].txt", ("!.txt", "a.txt"), ("b.txt",)),
+    ("\\[id\\]", ("[id]",), ("i", "d")),
+    ("a\\*b", ("a*b",), ("axb", "ab")),
+    ("../foo", (), ("foo", "a/foo")),
+    ("!../foo\n*", ("foo", "a"), ()),
+    ("//a//b/", ("a/b", "a/b/c"), ("b",)),
+    ("a?b", ("aéb", "a☺b"), ("a/b", "ab")),
+    ("(a|b){2}+$.", ("(a|b){2}+$.",), ("ab",)),
+    (" # x", ("# x",), ("x",)),
+    ("\ufeffa\r\nb", ("a", "b"), ()),
+    ("a\x0bb", ("a\x0bb",), ("a", "b")),
+    ("\xa0a\u3000", ("a",), ("\xa0a",)),
+    ("! kept\n*\n! kept", ("a",), ("kept",)),
+    ("*\n!a/b\na/b/c", ("a", "a/x", "a/b/c"), ("a/b", "a/b/d")),
+    ("**\n!**/*.go", ("a", "a/b.c"), ("a.go", "a/b.go")),
+    ("/", (), ("a",)),
     ("*.md\n!README*.md\nREADME-secret.md", ("a.md", "README-secret.md"), ("README.md", "README-public.md")),
 )
 
 
 @pytest.mark.parametrize(("text", "ignored", "kept"), CASES, ids=[case[0] for case in CASES])
 def test_patterns(text: str, ignored: tuple[str, ...], kept: tuple[str, ...]) -> None:
-    patterns = parse_ignore(text)
-    assert [path for path in (*ignored, *kept) if is_ignored(path, patterns)] == list(ignored)
+    patterns = Ignore(text)
+    assert [path for path in (*ignored, *kept) if patterns.ignores(path)] == list(ignored)
 
 
 def names_in(archive: bytes) -> list[str]:
@@ -68,3 +97,34 @@ def test_what_is_kept_keeps_its_content_mode_and_time() -> None:
 def test_without_an_ignore_file_the_context_is_sent_as_it_is() -> None:
     build = image_build({"Dockerfile": "FROM scratch", "a": "x"})
     assert context_of(build) is build.context
+
+
+@pytest.mark.parametrize(
+    "pattern", ["!", "[", "[^", "a[", "[]a]", "[-x]", "[x-]", "[a-", "[a-]", "\\", "a\\", "[\\", "[a", "x[^b", "! ", "[z-a]"]
+)
+def test_what_docker_does_not_take_is_told(pattern: str) -> None:
+    with pytest.raises(Invalid, match="dockerignore"):
+        Ignore(f"fine\n{pattern}")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "*a" * 40 + "b",
+        "**/a" * 30 + "/b",
+        "*" + "?" * 30 + "*b",
+        "**/" * 40 + "b",
+        "[^/]*" * 30 + "b",
+        "a**" * 30 + "b",
+        "*" * 99,
+    ],
+)
+def test_no_pattern_backtracks_for_ever(pattern: str) -> None:
+    ignore = Ignore(pattern)
+    ignore.ignores("a" * 4000)
+    ignore.ignores("/".join(["a" * 20] * 100))
+
+
+def test_a_path_that_is_no_utf_8_is_matched() -> None:
+    assert Ignore("a?").ignores("a\udcff")
+    assert not Ignore("b*").ignores("a\udcff")
