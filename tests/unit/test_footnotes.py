@@ -20,6 +20,7 @@ from pratique.clients.registry.purpose import Purpose
 from pratique.clients.vault.secrets import _engine
 from pratique.errors import Refused, Transient, footnote
 from pratique.scrub import Redactor
+from tasks import _step
 from tasks._outcome import told
 from tests.services.engine import desired_workload
 from tests.unit.clients.engine.test_container import IMAGE
@@ -159,7 +160,10 @@ def test_a_no_of_a_registry_counts_whatever_becomes_of_its_words(
 
 
 @pytest.mark.parametrize("second", [Refused("b"), Transient("c"), Refused("d", "e")])
-async def test_a_footnote_is_told_with_the_failure(second: Exception) -> None:
+async def test_a_footnote_is_told_with_the_failure(second: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(_step, "get_run_logger", lambda: SimpleNamespace(log=lambda level, line: lines.append(line)))
+
     @told
     async def flow() -> None:
         failure = Refused("first")
@@ -169,3 +173,4 @@ async def test_a_footnote_is_told_with_the_failure(second: Exception) -> None:
 
     state = await flow()
     assert (state.name, state.message) == ("Refused", f"first; and then it could not clean up: {second}")
+    assert lines == [f"Refused: {state.message}"]

@@ -244,7 +244,12 @@ def test_a_failure_shows_none(secret: str, kind: type[Exception]) -> None:
 
 
 @pytest.mark.parametrize("kind", [Refused, Transient, Waiting])
-async def test_a_state_of_prefect_shows_none(secret: str, kind: type[Exception]) -> None:
+async def test_a_state_of_prefect_and_the_last_line_of_its_run_show_none(
+    secret: str, kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[str] = []
+    monkeypatch.setattr(_step, "get_run_logger", lambda: SimpleNamespace(log=lambda level, line: lines.append(line)))
+
     @told
     async def flow() -> None:
         raise kind(planted(secret))
@@ -252,6 +257,8 @@ async def test_a_state_of_prefect_shows_none(secret: str, kind: type[Exception])
     state: State[Any] = await flow()
     assert state.name == kind.__name__
     assert_clean(f"{state!r} {state.message} {state.model_dump_json(exclude={'data'})}", secret)
+    assert lines[0].startswith(f"{kind.__name__}: ")
+    assert_clean(lines[0], secret)
 
 
 async def test_a_flow_that_fails_otherwise_shows_none(secret: str) -> None:
