@@ -60,6 +60,7 @@ def test_the_container_is_hardened_limited_and_labelled(arranged_workloads: Arra
         "stack": world.target.stack,
         "port": "8080",
         "alias": f"workload-{desired.specification[7:19]}",
+        "secrets": "",
     }
 
 

@@ -83,8 +83,8 @@ def end_politely(container: Container) -> None:
 
 
 def signal_it(container: Container) -> None:
-    """What a reload does, too: the engine remembers every signal as somebody's wish to stop it."""
-    container.kill(signal="SIGUSR2")
+    """One that ends nothing: the engine remembers every signal as somebody's wish to stop it, and so a reload, too."""
+    container.kill(signal="SIGWINCH")
     kill(container)
 
 
