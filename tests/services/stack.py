@@ -151,7 +151,7 @@ class Service:
 
     def prepared(self) -> str:
         """The digest of the newest commit's release, which is promoted nowhere yet."""
-        with running_here() as here:
+        with running_here() as here, self.stack.clients():  # whose settings the flow reads
             run = here.start("prepare/here", {"repository": str(self.repository)})
         assert run.state_name == "Completed", run.message
         return here.given[run.id].digest
