@@ -82,7 +82,7 @@ def test_a_clone_that_has_the_whole_history_is_taken(arranged_git: ArrangedGit, 
     assert of_clone(arranged_git, clone(*options), "main") == newest
 
 
-@pytest.mark.parametrize("kind", ["worktree", "detached clone", "commit of nobody's", "tag", "branch"])
+@pytest.mark.parametrize("kind", ["worktree", "detached clone", "commit of nobody's", "tag", "branch", "both"])
 def test_what_is_checked_out_is_delivered(arranged_git: ArrangedGit, clone: Clone, tmp_path: Path, kind: str) -> None:
     first, second, _ = commits(arranged_git)
     folder, expected = clone(), second
@@ -101,6 +101,10 @@ def test_what_is_checked_out_is_delivered(arranged_git: ArrangedGit, clone: Clon
             git(folder, "tag", "v2", second)
             git(folder, "checkout", "--quiet", "v2")
         case "branch":
+            git(folder, "checkout", "--quiet", "-b", "topic", second)
+            assert checked_out(folder) == "topic"
+        case "both":
+            git(folder, "tag", "topic", first)
             git(folder, "checkout", "--quiet", "-b", "topic", second)
             assert checked_out(folder) == "refs/heads/topic"
     ref = checked_out(folder)

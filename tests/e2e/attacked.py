@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from typing import Any
 
 import boto3
 import pytest
 from docker import DockerClient
+from sqlalchemy import update
 
 from pratique.bootstrap import Clients
 from pratique.cli.main import run
+from pratique.clients.ledger.engine import connected
+from pratique.clients.ledger.tables import promotions
 from pratique.clients.sigstore import KeylessEvidenceSigner
 from pratique.pipeline.verification import judge
 from pratique.settings import KeylessSigning
@@ -133,6 +136,21 @@ class Attacked:
     @contextmanager
     def signed_keyless(self, signer: KeylessEvidenceSigner) -> Iterator[None]:
         """Within it release and image hold all their evidence by that identity, and no other."""
-        image, release = self.intruder.signed_anew(signer)
-        with self.intruder.holding(self.image, image), self.intruder.holding(self.release, release):
+        image, release, known = self.intruder.signed_anew(signer)
+        with self.intruder.holding(self.image, image), self.intruder.holding(self.release, release), self._on_record(known):
             yield
+
+    @contextmanager
+    def _on_record(self, known: Mapping[Digest, Digest]) -> Iterator[None]:
+        """Within it the ledger has these grants on record, each in the place of another one."""
+        self._record(known)
+        try:
+            yield
+        finally:
+            self._record({new: old for old, new in known.items()})
+
+    def _record(self, known: Mapping[Digest, Digest]) -> None:
+        with connected(self.clients.settings.ledger.url) as engine:
+            for old, new in known.items():
+                with engine.connect().execution_options(writes=True) as connection, connection.begin():
+                    connection.execute(update(promotions).where(promotions.c.evidence == old).values(evidence=new))

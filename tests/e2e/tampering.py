@@ -74,8 +74,8 @@ class Intruder:
         statements = [read_statement(read_bundle(bundle).payload) for bundle in self._by_key(self.release)]
         return [statement for statement in statements if statement.predicate_type == GRANT_PREDICATE]
 
-    def signed_anew(self, signer: EvidenceSigner) -> tuple[list[bytes], list[bytes]]:
-        """All evidence of the image and of the release by somebody else, each bundle naming the new ones as it did the old."""
+    def signed_anew(self, signer: EvidenceSigner) -> tuple[list[bytes], list[bytes], dict[Digest, Digest]]:
+        """All evidence of image and release by somebody else, naming one another as it did; and the new digest of each."""
         known: dict[Digest, Digest] = {}
 
         def anew(bundle: bytes) -> bytes:
@@ -92,7 +92,7 @@ class Intruder:
             return NAMING.index(kind) if kind in NAMING else -1
 
         image, release = ([anew(one) for one in sorted(self._by_key(of), key=names)] for of in (self.image, self.release))
-        return image, release
+        return image, release, known
 
     def _by_key(self, reference: ImageReference) -> list[bytes]:
         return [bundle for bundle in self.bundles(reference) if isinstance(read_bundle(bundle), KeyEnvelope)]

@@ -55,7 +55,8 @@ def test_another_repository_cannot_take_a_services_name(stack: RunningStack) -> 
     assert done.returncode == 3, done.stderr
     assert "comes from https://git.example.test/owner/taken.git by the settings" in " ".join(done.stderr.split())
     assert "build" not in done.stderr + done.stdout, "it is refused before anything is built"
-    assert stack.read("releases", "taken") == []
+    with stack.clients() as clients, clients.ledger() as ledger:
+        assert ledger.releases("taken") == []
 
 
 def test_without_settings_every_command_says_what_to_do(tmp_path: Path, stack: RunningStack) -> None:

@@ -17,10 +17,12 @@ def checked_out(folder: Path) -> str | None:
     program = shutil.which("git")
     if program is None or _answer(program, folder, "rev-parse", "--is-inside-work-tree") != "true":
         return None
-    # A branch by its full name: a tag may have the same short one.
-    return _answer(program, folder, "symbolic-ref", "--quiet", "HEAD") or _answer(
-        program, folder, "rev-parse", "--verify", "HEAD"
-    )
+    branch = _answer(program, folder, "symbolic-ref", "--quiet", "HEAD")
+    if branch is None:
+        return _answer(program, folder, "rev-parse", "--verify", "HEAD")
+    # By its full name where a tag has the same short one.
+    name = branch.removeprefix("refs/heads/")
+    return branch if _answer(program, folder, "rev-parse", "--verify", "--quiet", f"refs/tags/{name}") else name
 
 
 def _answer(program: str, folder: Path, *question: str) -> str | None:

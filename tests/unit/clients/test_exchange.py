@@ -194,7 +194,7 @@ def test_gates_whose_engine_starts_late_are_asked(size: int, tmp_path: Path, mon
 @pytest.mark.parametrize(
     "child",
     ["import time; time.sleep(600)", "import os, time; os.close(1); time.sleep(600)", "import os; os.kill(os.getpid(), 9)"]
-    + [f"import os; os.kill(os.getpid(), {number})" for number in (signal.SIGTERM, signal.SIGHUP)],
+    + [f"import os; os.kill(os.getpid(), {number})" for number in (signal.SIGTERM, signal.SIGUSR1)],
 )
 def test_an_engine_that_does_not_answer_leaves_it_open_and_blames_no_policy(
     child: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
