@@ -95,7 +95,10 @@ class Guard:
     def _fault(self, headers: Sequence[tuple[bytes, bytes]]) -> tuple[int, str] | None:
         hosts = [value for name, value in headers if name == b"host"]
         if len(hosts) != 1 or not self._is_ours(_without_port(hosts[0].decode("latin-1"))):
-            return HTTPStatus.MISDIRECTED_REQUEST, "this server is asked by another name"
+            return (
+                HTTPStatus.MISDIRECTED_REQUEST,
+                "this server does not know that name: use its IP address, or a name of PRATIQUE_SERVER_HOSTS",
+            )
         if any(name == b"origin" and value.decode("latin-1") not in self._origins for name, value in headers):
             return HTTPStatus.FORBIDDEN, "no page but the UI may ask this server"
         return None

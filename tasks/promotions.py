@@ -208,7 +208,7 @@ async def _back(passage: Passage, to: Standing | None, by: Establish, why: str =
 
 
 async def _held(passage: Passage, why: str) -> str:
-    if clients().place(passage.environment.name).hold_on != "failure":
+    if not clients().place(passage.environment.name).is_held_after("failure"):
         return ""
     try:
         await hold(passage, passage.stored, why)

@@ -41,13 +41,12 @@ def hold(passage: Passage, after: StoredRelease, reason: str) -> None:
 
 
 async def hold_after(passage: Passage, before: Standing | None, reason: str) -> None:
-    """As `hold`, after what the environment held before it went back; where that is the same release, or none, nothing.
+    """As `hold`, after what the environment held before it went back; nothing where that is the same release, or none.
 
-    Nor where the operator lets nothing hold the environment.
+    Nor where the operator does not let a rollback hold the environment.
     """
-    if clients().place(passage.environment.name).hold_on == "never":
-        return
-    if before is not None and before.stored != passage.stored:
+    is_held = clients().place(passage.environment.name).is_held_after("rollback")
+    if is_held and before is not None and before.stored != passage.stored:
         await hold(passage, before.stored, reason)
 
 

@@ -87,7 +87,12 @@ def go_on_delivering(promotion: Promotion) -> None:
     with clients().prefect() as prefect:
         for asked_by in _deliveries_of(prefect, promotion):
             delivery = prefect.find(asked_by)
-            if delivery is None or delivery.state_name != "Waiting":
+            if delivery is None:
+                continue
+            if not delivery.is_final:
+                # It follows this promotion, or will ask for it, by itself.
+                return
+            if delivery.state_name != "Waiting":
                 continue
             parameters = {**delivery.parameters, "ref": promotion.commit}
             key = f"on:{delivery.id}:{promotion.environment}:{promotion.id}"

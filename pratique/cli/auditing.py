@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pratique.cli.opening import clients
+from pratique.cli.options import In, Service
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.errors import Invalid, Refused
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def audit(
-    service: Annotated[str, typer.Argument(help="The service.")],
-    environment: Annotated[str, typer.Option("--in", "--to", help="The environment.")],
+    service: Service,
+    environment: In,
     at: Annotated[
         str | None, typer.Option(help="When, such as 2026-11-25T10:00, in UTC or with a zone; without it, now.")
     ] = None,

@@ -9,18 +9,15 @@ import typer
 from pratique.cli.deliveries import start_run, tell_run
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
 from pratique.cli.opening import clients
+from pratique.cli.options import Json, OnlyIn, OnlyService
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import queue_rows, step_rows
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Service = Annotated[str | None, typer.Argument(help="Only this service.")]
-In = Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")]
-
 
 def advance(
-    service: Service = None,
-    environment: In = None,
+    service: OnlyService = None,
+    environment: OnlyIn = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
     as_json: Json = False,
@@ -51,8 +48,8 @@ def advance(
 
 
 def reverify(
-    service: Service = None,
-    environment: In = None,
+    service: OnlyService = None,
+    environment: OnlyIn = None,
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what is found, and revoke nothing.")] = False,
     as_json: Json = False,
@@ -68,7 +65,7 @@ def reverify(
     tell_run(run, page, as_json=as_json)
 
 
-def queue(service: Service = None, environment: In = None, *, as_json: Json = False) -> None:
+def queue(service: OnlyService = None, environment: OnlyIn = None, *, as_json: Json = False) -> None:
     """Say what holds each environment, what waits for it, and what waits for its time."""
     rows = patiently(lambda: queue_rows(service, environment))
     if as_json:

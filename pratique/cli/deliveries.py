@@ -12,7 +12,7 @@ import typer
 
 from pratique.cli.exit_codes import STATE_CODES, ExitCode
 from pratique.cli.opening import clients
-from pratique.cli.options import given_reason
+from pratique.cli.options import EarlierRelease, In, Json, Release, Service, To, given_reason
 from pratique.cli.output import complaints, console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release, held_rows
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 SHOWN = 5
 """Files that are named, of those that are not committed."""
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Start the run and return at once.")]
-Environment = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
 
 
 def deliver(
@@ -49,27 +47,25 @@ def deliver(
 
         ref = (checked_out(local) if local else None) or "main"
     require_ref(ref)
-    if Path(place).is_dir():
-        _tell_uncommitted(Path(place), as_json=as_json)
+    if local is not None and not as_json:
+        _tell_uncommitted(local)
     parameters = {"repository": place, "ref": ref, "through": through, "requested_by": getpass.getuser()}
     _run("deliver/pratique", parameters, no_wait=no_wait, as_json=as_json)
 
 
-def _tell_uncommitted(folder: Path, *, as_json: bool) -> None:
+def _tell_uncommitted(folder: Path) -> None:
     """What is delivered is a commit: whoever has changed files since may mean another one."""
-    from pratique.clients.git.worktree import uncommitted
+    from pratique.clients.git.checkout import uncommitted
 
-    if (files := uncommitted(folder)) and not as_json:
+    if files := uncommitted(folder):
         some = ", ".join(files[:SHOWN]) + (", …" if len(files) > SHOWN else "")
         complaints.print(f"not committed, and not delivered: {some}", markup=False)
 
 
 def promote(
-    service: Annotated[str, typer.Argument(help="The service.")],
-    to: Environment,
-    release: Annotated[
-        str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
-    ] = None,
+    service: Service,
+    to: To,
+    release: Release = None,
     *,
     no_wait: NoWait = False,
     as_json: Json = False,
@@ -81,15 +77,10 @@ def promote(
 
 
 def rollback(
-    service: Annotated[str, typer.Argument(help="The service.")],
-    to: Annotated[str, typer.Option("--in", "--to", help="The environment.")],
+    service: Service,
+    to: In,
     reason: Annotated[str, typer.Option(help="Why; it stays in the history.", callback=given_reason)],
-    release: Annotated[
-        str | None,
-        typer.Option(
-            help="One granted there before, by the beginning of its digest or commit; without it, the one before the present."
-        ),
-    ] = None,
+    release: EarlierRelease = None,
     *,
     no_wait: NoWait = False,
     as_json: Json = False,

@@ -7,11 +7,10 @@ from typing import Annotated
 import typer
 
 from pratique.cli.opening import clients
+from pratique.cli.options import Json, Limit, OnlyService
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.values.event import EventState, InboxEvent
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def webhook(
@@ -32,9 +31,9 @@ def webhook(
 
 
 def events(
-    service: Annotated[str | None, typer.Argument(help="Only this service.")] = None,
+    service: OnlyService = None,
     state: Annotated[EventState | None, typer.Option(help="Only events in this state.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")] = 20,
+    limit: Limit = 20,
     again: Annotated[int | None, typer.Option(help="Let the refused event of this number wait once more.")] = None,
     *,
     as_json: Json = False,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from pratique.cli.deliveries import deliver
 from pratique.cli.exit_codes import ExitCode
+from pratique.cli.options import Json
 from pratique.cli.output import console, show_json, show_table
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 CHECKOUT = Path(__file__).parents[2]
 """The folder that holds `flows/` and `deployments/`: the local stack works from a checkout."""
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def up() -> None:

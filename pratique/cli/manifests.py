@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pratique.cli.options import Json
 from pratique.cli.output import console, show_json
 from pratique.errors import Invalid
 
 if TYPE_CHECKING:
     from pratique.values.manifest import Manifest
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def validate(

@@ -1,6 +1,8 @@
-"""Options that several commands have, each checked before anything is asked or signed."""
+"""Arguments and options that several commands have."""
 
 from __future__ import annotations
+
+from typing import Annotated
 
 import typer
 
@@ -16,3 +18,23 @@ def given_reason(reason: str) -> str:
             f"it has {len(words)} characters: say in {SHORTEST} to {LONGEST} why, because it stays on record"
         )
     return words
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")]
+
+Service = Annotated[str, typer.Argument(help="The service.")]
+OnlyService = Annotated[str | None, typer.Argument(help="Only this service.")]
+
+# A promotion goes to an environment, a hold is in one: whichever word comes to mind is taken.
+To = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
+In = Annotated[str, typer.Option("--in", "--to", help="The environment.")]
+OnlyIn = Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")]
+
+_BEGINNING = "by the beginning of its digest or commit"
+ThisRelease = Annotated[str, typer.Option("--release", help=f"The release, {_BEGINNING}.")]
+Release = Annotated[str | None, typer.Option(help=f"The release, {_BEGINNING}; without it, the newest one.")]
+EarlierRelease = Annotated[
+    str | None,
+    typer.Option("--release", help=f"One granted there before, {_BEGINNING}; without it, the one before the present."),
+]

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pratique.cli.exit_codes import ExitCode
+from pratique.cli.options import Json
 from pratique.cli.output import console, show_json, show_table
 
 if TYPE_CHECKING:
     from pratique.settings import Settings
     from pratique.values.gate import Module
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
 
 
 def run(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pratique.cli.opening import clients
+from pratique.cli.options import Json, Release, Service
 from pratique.cli.output import console, show_json
 from pratique.cli.patience import patiently
 from pratique.cli.views import chosen_release
@@ -18,11 +19,6 @@ if TYPE_CHECKING:
 
     from pratique.pipeline.exporting import Verified
     from pratique.values.proof import Part, Proof
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Release = Annotated[
-    str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
-]
 
 
 def verify(
@@ -54,7 +50,7 @@ def verify(
 
 
 def export(
-    service: Annotated[str, typer.Argument(help="The service.")],
+    service: Service,
     file: Annotated[Path, typer.Argument(help="Where the evidence goes; overwritten.")],
     release: Release = None,
     *,
@@ -159,13 +155,11 @@ def proof_tree(proof: Proof) -> Tree:
 def _grow(tree: Tree, part: Part) -> None:
     from rich.markup import escape
 
-    from pratique.decisions.proof_report import headline
+    from pratique.decisions.proof_report import faults, headline
 
     branch = tree.add(escape(headline(part)), style="red" if part.problems else "")
-    for one in part.wrong:
-        branch.add(escape(f"wrong: {one}"), style="red")
-    for one in part.missing:
-        branch.add(escape(f"missing: {one}"), style="red")
+    for fault, one in faults(part):
+        branch.add(escape(f"{fault}: {one}"), style="red")
     for one in part.says:
         branch.add(escape(one), style="dim")
     for below in part.parts:

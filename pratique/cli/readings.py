@@ -3,26 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
-
-import typer
 
 from pratique.cli.opening import clients
+from pratique.cli.options import Json, Limit, OnlyIn, OnlyService, Release, Service, To
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
-from pratique.cli.views import chosen_release, held_rows, history_rows, release_rows
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Service = Annotated[str | None, typer.Argument(help="Only this service.")]
-Release = Annotated[
-    str | None, typer.Option(help="The release, by the beginning of its digest or commit; without it, the newest one.")
-]
-Limit = Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")]
+from pratique.cli.views import change_rows, chosen_release, held_rows, history_rows, release_rows
 
 
 def plan(
-    service: Annotated[str, typer.Argument(help="The service.")],
-    to: Annotated[str, typer.Option("--to", "--in", help="The environment.")],
+    service: Service,
+    to: To,
     release: Release = None,
     *,
     as_json: Json = False,
@@ -52,26 +43,23 @@ def plan(
         )
     else:
         console.print(f"{stored.label} → {to}", markup=False)
-        rows = [
-            {"change": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in found.changes
-        ]
-        show_table(rows, empty=f"nothing to do, because {found.reason}")
+        show_table(change_rows(found.changes), empty=f"nothing to do, because {found.reason}")
     decision.require()
 
 
-def releases(service: Service = None, limit: Limit = 20, *, as_json: Json = False) -> None:
+def releases(service: OnlyService = None, limit: Limit = 20, *, as_json: Json = False) -> None:
     """List releases, newest first."""
     _show(lambda: release_rows(service, limit), "no release yet: `pratique deliver` makes one", as_json=as_json)
 
 
-def environments(service: Service = None, *, as_json: Json = False) -> None:
+def environments(service: OnlyService = None, *, as_json: Json = False) -> None:
     """Say what is where."""
     _show(lambda: held_rows(service), "no environment holds anything yet", as_json=as_json)
 
 
 def history(
-    service: Service = None,
-    environment: Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")] = None,
+    service: OnlyService = None,
+    environment: OnlyIn = None,
     limit: Limit = 20,
     *,
     as_json: Json = False,

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pratique.cli.opening import clients
-from pratique.cli.options import given_reason
+from pratique.cli.options import In, Json, Limit, OnlyIn, Release, Service, ThisRelease, To, given_reason
 from pratique.cli.output import console, show_json, show_table
 from pratique.cli.patience import patiently
 from pratique.cli.signers import KeylessOption, KeyOption, VaultKeyOption, asked_password, persons_signer
-from pratique.cli.views import chosen_release
+from pratique.cli.views import change_rows, chosen_release
 from pratique.errors import Invalid, Refused
 
 if TYPE_CHECKING:
@@ -23,12 +23,7 @@ if TYPE_CHECKING:
     from pratique.values.release import StoredRelease
     from pratique.values.ruling import Ruling, SignedRuling
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else.")]
-Service = Annotated[str, typer.Argument(help="The service.")]
-To = Annotated[str, typer.Option("--to", "--in", help="The environment.")]
-In = Annotated[str, typer.Option("--in", "--to", help="The environment.")]
 Reason = Annotated[str, typer.Option(help="Why; it is signed, and stays.", callback=given_reason)]
-Release = Annotated[str | None, typer.Option(help="The release, by the beginning of its digest or commit.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask whether that is meant.")]
 
 
@@ -118,7 +113,7 @@ def except_(
 
 def revoke(
     service: Service,
-    release: Annotated[str, typer.Option(help="The release, by the beginning of its digest or commit.")],
+    release: ThisRelease,
     reason: Reason,
     *,
     key: KeyOption = None,
@@ -161,8 +156,8 @@ def lift(
 
 def rulings(
     service: Service,
-    environment: Annotated[str | None, typer.Option("--in", "--to", help="Only this environment.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many rows at the most.")] = 20,
+    environment: OnlyIn = None,
+    limit: Limit = 20,
     *,
     as_json: Json = False,
 ) -> None:
@@ -212,10 +207,7 @@ def _asked(service: str, to: str, *, as_json: bool) -> tuple[Promotion, StoredRe
     if not as_json:
         console.print(f"{stored.label} → {to}: {newest.reason}", markup=False)
         plan = newest.asked.plan
-        rows = [
-            {"change": change.action, "what": f"{change.kind} {change.name}", "how": change.detail} for change in plan.changes
-        ]
-        show_table(rows, empty=f"nothing would change, because {plan.reason}")
+        show_table(change_rows(plan.changes), empty=f"nothing would change, because {plan.reason}")
     return newest, stored
 
 

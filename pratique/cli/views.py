@@ -10,7 +10,10 @@ from pratique.errors import Invalid, Refused
 from pratique.values.digest import DIGEST_PATTERN, hex_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pratique.clients.ports import Ledger
+    from pratique.values.plan import Change
     from pratique.values.promotion import Promotion
     from pratique.values.release import StoredRelease
 
@@ -30,22 +33,35 @@ def chosen_release(service: str, wanted: str | None) -> StoredRelease:
 
     `Refused` where none begins so, or several do.
     """
-    if wanted is not None and re.fullmatch(DIGEST_PATTERN, wanted):
+    if wanted is None:
+        return _on_record(service, limit=1)[0]
+    if re.fullmatch(DIGEST_PATTERN, wanted):
         from pratique.clients.releases import read
 
         with clients().registry() as registry:
             return read(registry, service, wanted)
-    remedy = f"`pratique releases {service}` lists them"
-    digits = None if wanted is None else _digits(wanted, remedy)
+    return _beginning(service, wanted)
+
+
+def _on_record(service: str, limit: int) -> Sequence[StoredRelease]:
     with clients().ledger() as ledger:
-        known = ledger.releases(service, limit=1 if digits is None else SEARCHED)
+        known = ledger.releases(service, limit)
     if not known:
         raise Refused(f"no release of {service!r} is on record: `pratique deliver` makes one")
-    if digits is None:
-        return known[0]
-    found = [one for one in known if hex_of(one.digest).startswith(digits)]
-    if not str(wanted).startswith("sha256:"):
-        found += [one for one in known if one.release.commit.id.startswith(digits) and one not in found]
+    return known
+
+
+def _beginning(service: str, wanted: str) -> StoredRelease:
+    """The one release whose digest, or whose commit where no digest is meant, begins with these hex digits."""
+    digits, remedy = wanted.lower().removeprefix("sha256:"), f"`pratique releases {service}` lists them"
+    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},64}}", digits):
+        raise Invalid("--release", f"{wanted!r} is no digest or commit, nor {SHORTEST} hex digits or more of one", remedy)
+    by_commit = not wanted.startswith("sha256:")
+    found = [
+        one
+        for one in _on_record(service, SEARCHED)
+        if hex_of(one.digest).startswith(digits) or (by_commit and one.release.commit.id.startswith(digits))
+    ]
     if not found:
         raise Refused(f"no release of {service!r} has a digest or a commit that begins with {digits}: {remedy}")
     if len(found) > 1:
@@ -54,11 +70,9 @@ def chosen_release(service: str, wanted: str | None) -> StoredRelease:
     return found[0]
 
 
-def _digits(beginning: str, remedy: str) -> str:
-    digits = beginning.lower().removeprefix("sha256:")
-    if not re.fullmatch(f"[0-9a-f]{{{SHORTEST},64}}", digits):
-        raise Invalid("--release", f"{beginning!r} is no digest or commit, nor {SHORTEST} hex digits or more of one", remedy)
-    return digits
+def change_rows(changes: Iterable[Change]) -> list[dict[str, object]]:
+    """What would change, one row each."""
+    return [{"change": one.action, "what": f"{one.kind} {one.name}", "how": one.detail} for one in changes]
 
 
 def held_rows(service: str | None = None) -> list[dict[str, object]]:
@@ -69,7 +83,8 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
     with clients().ledger() as ledger:
         require_known(ledger, service)
         for name, environment in upstream_first(ledger, service):
-            held = ledger.granted(name, environment)
+            held, holder = ledger.granted(name, environment), ledger.holder(name, environment)
+            waiting = ledger.waiting(name, environment)
             rows.append(
                 {
                     "service": name,
@@ -77,10 +92,10 @@ def held_rows(service: str | None = None) -> list[dict[str, object]]:
                     "commit": held.commit[:12] if held else None,
                     "release": held.release if held else None,
                     "address": f"http://{held.address}" if held and held.address else None,
-                    "status": _status(ledger, name, environment, held),
+                    "status": _gravest(ledger, name, environment, held) or _standing(held, holder, waiting),
                     "since": holds_since(ledger, held) if held else None,
                     "seconds": _seconds(held) if held else None,
-                    "note": _note(ledger, name, environment) or (held.reason if held else None),
+                    "note": _note(holder, waiting) or (held.reason if held else None),
                 }
             )
     return rows
@@ -186,25 +201,26 @@ def release_rows(service: str | None, limit: int) -> list[dict[str, object]]:
     ]
 
 
-def _status(ledger: Ledger, service: str, environment: str, held: Promotion | None) -> str:
-    """The gravest that is on record about it, in a word."""
-    known = ledger.rulings(service, environment, LATELY, kinds=("hold", "lift"))
+def _gravest(ledger: Ledger, service: str, environment: str, held: Promotion | None) -> str:
+    """What people, or the pipeline, have decided against it, as the ledger has it; empty for nothing."""
+    known = ledger.rulings(service, environment, LATELY, kinds=("hold", "lift", "revoke"))
     lifted = {signed.ruling.hold for signed in known if signed.ruling.kind == "lift"}
     if any(signed.ruling.kind == "hold" and signed.bundle not in lifted for signed in known):
         return "held"
-    revoked = {signed.ruling.release for signed in ledger.rulings(service, None, LATELY, kinds=("revoke",))}
-    if held is not None and held.release in revoked:
-        return "revoked"
-    if ledger.holder(service, environment) is not None:
+    revoked = {signed.ruling.release for signed in known if signed.ruling.kind == "revoke"}
+    return "revoked" if held is not None and held.release in revoked else ""
+
+
+def _standing(held: Promotion | None, holder: Promotion | None, waiting: Sequence[Promotion]) -> str:
+    if holder is not None:
         return "changing"
-    if ledger.waiting(service, environment):
+    if waiting:
         return "waiting"
-    return "serving" if held else "empty"
+    return "granted" if held else "empty"
 
 
-def _note(ledger: Ledger, service: str, environment: str) -> str:
+def _note(holder: Promotion | None, waiting: Sequence[Promotion]) -> str:
     """What is going on there, or about to."""
-    holder, waiting = ledger.holder(service, environment), ledger.waiting(service, environment)
     running = [f"{holder.kind} of {holder.commit[:12]} is running"] if holder else []
     return "; ".join([*running, *(f"{one.commit[:12]} waits: {one.reason}" for one in waiting)])
 

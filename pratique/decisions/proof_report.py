@@ -18,12 +18,19 @@ def headline(part: Part) -> str:
     return f"{part.title}{digest}{by}{at}"
 
 
+def faults(part: Part) -> Iterator[tuple[str, str]]:
+    """What is `wrong` with it and what is `missing`, without the parts below; each after that word."""
+    yield from (("wrong", one) for one in part.wrong)
+    yield from (("missing", one) for one in part.missing)
+
+
 def proof_report(proof: Proof) -> str:
     """The proof as Markdown: what is wrong first, then every part, indented below what rests on it."""
     verdict = SOUND if proof.verified else UNSOUND
     lines = [f"# {escaped(proof.label)}: {verdict}", ""]
-    lines += [f"- **wrong**: {escaped(one)}" for one in proof.problems]
-    lines += [""] if proof.problems else []
+    found = dict.fromkeys(one for part in proof.parts for below in part.walk() for one in faults(below))
+    lines += [f"- **{fault}**: {escaped(one)}" for fault, one in found]
+    lines += [""] if found else []
     lines += [line for part in proof.parts for line in _lines(part, 0)]
     check = f"`pratique verify {proof.service} --release {proof.release}`"
     export = f"`pratique evidence export {proof.service} FILE --release {proof.release}`"
@@ -32,9 +39,10 @@ def proof_report(proof: Proof) -> str:
 
 def _lines(part: Part, depth: int) -> Iterator[str]:
     indent = "  " * depth
-    wrong = "**wrong**: " if part.problems else ""
-    yield f"{indent}- {wrong}{escaped(headline(part))}"
-    for one in (*part.problems, *part.says):
+    yield f"{indent}- {escaped(headline(part))}"
+    for fault, one in faults(part):
+        yield f"{indent}  - **{fault}**: {escaped(one)}"
+    for one in part.says:
         yield f"{indent}  - {escaped(one)}"
     for below in part.parts:
         yield from _lines(below, depth + 1)

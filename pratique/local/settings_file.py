@@ -26,8 +26,8 @@ LEASE = "15s"
 GENERATED = "generated.toml"
 """What `pratique up` writes, beside the file that extends it."""
 
-_WRITTEN_BEFORE = "# Written by `pratique up`; changes made here are lost.\n"
-"""Begins the only file that there was in earlier versions."""
+_HEAD = "# Written by `pratique up`; changes made here are lost.\n"
+"""Begins what `pratique up` writes; a user's file that begins so is one that an earlier version wrote."""
 
 _OWN = f"""\
 # Your own settings, over those that `pratique up` writes into {GENERATED}: a table is merged, any other value is replaced.
@@ -65,8 +65,8 @@ def write_settings(
         "unsafe_any_repository": True,
     }
     generated = file.parent / GENERATED
-    _replace(generated, f"{_WRITTEN_BEFORE}{tomli_w.dumps(content)}")
-    if not file.exists() or file.read_text().startswith(_WRITTEN_BEFORE):
+    _replace(generated, f"{_HEAD}{tomli_w.dumps(content)}")
+    if not file.exists() or file.read_text().startswith(_HEAD):
         _replace(file, _OWN)
 
 

@@ -74,6 +74,10 @@ class EnvironmentSettings(Value):
     aws: AwsSettings = AwsSettings()
     targets: dict[Name, DockerTarget] = Field(default_factory=lambda: {"docker": DockerTarget()})
 
+    def is_held_after(self, what: Literal["failure", "rollback"]) -> bool:
+        """Whether that holds the environment."""
+        return self.hold_on in ("failure", what)
+
     @property
     def keeps_copies(self) -> bool:
         """Whether releases are copied before they come in, and pulled from there."""

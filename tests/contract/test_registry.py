@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pratique.clients.ports import LayerFile, OciImage, Registry
+from pratique.clients.ports import Copied, LayerFile, OciImage, Registry
 from pratique.clients.registry import open_registry
 from pratique.clients.registry.documents import MANIFEST_TYPE, read_document
 from pratique.clients.registry.names import keeping_tag
@@ -294,6 +294,17 @@ def test_a_copy_has_the_same_digest_its_evidence_and_its_blobs(registry: Registr
         assert registry.blob(target, image.layers[0].digest) == image.layers[0].file.read_bytes()
         assert registry.bundles(target, digest) == (b"{1}",)
         assert registry.bundles(target, referrer) == (b"{2}",)
+
+
+def test_a_blob_that_a_copy_has_lost_is_brought_again(arranged: Arranged, repository: str, tmp_path: Path) -> None:
+    registry, image, target = arranged.registry, image_of(tmp_path), f"{repository}/prod"
+    digest = registry.push_image(repository, image, lambda _: None)
+    registry.copy(repository, digest, target)
+    assert registry.copy(repository, digest, target) == Copied()
+    arranged.lose(target, image.layers[0].digest)
+    brought = registry.copy(repository, digest, target)
+    assert brought.mounted + brought.sent > 0
+    assert registry.missing(target, digest) == ()
 
 
 def test_what_is_not_there_is_not_copied(registry: Registry, repository: str) -> None:

@@ -76,3 +76,16 @@ def test_what_was_taken_nevertheless_is_sent_again(cleared: Cleared, tmp_path: P
     assert registry.missing("hello/images/web", pushed) == (image.layers[0].digest,)
     assert registry.push_image("hello/images/web", image, lambda _: None) == pushed
     assert registry.missing("hello/images/web", pushed) == ()
+
+
+def test_what_was_taken_from_a_copy_is_brought_by_the_next_one(cleared: Cleared, tmp_path: Path) -> None:
+    registry, image = cleared.registry, image_of(tmp_path)
+    pushed = registry.push_image("hello/images/web", image, lambda _: None)
+    registry.copy("hello/images/web", pushed, "prod/web")
+    lost = image.layers[0].digest
+    (copy,) = (tmp_path / "registry").rglob("repositories/prod/web")
+    for place in list(copy.rglob(lost.removeprefix("sha256:"))):
+        shutil.rmtree(place)
+    assert registry.missing("prod/web", pushed) == (lost,)
+    registry.copy("hello/images/web", pushed, "prod/web")
+    assert registry.missing("prod/web", pushed) == ()

@@ -147,14 +147,14 @@ def test_the_operator_says_what_holds_an_environment(stack: RunningStack, keys: 
         assert done.returncode == 3
         assert "was rolled back to" in words(done)
         assert "is held" not in words(done)
-        assert stack.held(service.name)["dev"]["status"] == "serving"
+        assert stack.held(service.name)["dev"]["status"] == "granted"
         service.edit("pratique.yaml", NEVER, "")
         service.commit("Without it")
         service.delivered("--through", "dev")
     with held_on("never"):
         assert stack.pratique("rollback", service.name, "--in", "dev", "--reason", "errors").returncode == 0
         assert (row := stack.held(service.name)["dev"])["commit"] == first
-        assert row["status"] == "serving"
+        assert row["status"] == "granted"
     assert stack.read("rulings", service.name) == []
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -46,6 +46,14 @@ class FakePrefect:
         self._answer()
         last = self._events.get((event, resource))
         return last if last is not None and last >= since else None
+
+    def start(self, deployment: str, parameters: Mapping[str, Any], *, key: str, tags: Sequence[str] = ()) -> Run:
+        self._answer()
+        return self.runs.get(key) or self.add(key, "SCHEDULED", name=deployment, parameters=parameters, tags=tuple(tags))
+
+    def find(self, run_id: str) -> Run | None:
+        self._answer()
+        return self.runs.get(run_id)
 
     def run(self, run_id: str) -> Run:
         if run_id not in self.runs:

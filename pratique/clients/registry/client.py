@@ -40,7 +40,7 @@ class OciRegistry:
         """The digest of the pushed OCI manifest; where that is there already and whole, nothing is sent."""
         require_repository(repository)
         manifest = documents.image_manifest(image)
-        if self._is_whole(repository, digest_of(manifest)):
+        if self.side.is_whole(repository, digest_of(manifest)):
             log(f"{repository}@{digest_of(manifest)} is in the registry already")
             return digest_of(manifest)
         layers = list({layer.digest: layer for layer in image.layers}.values())
@@ -61,7 +61,7 @@ class OciRegistry:
         """The digest of a pushed artifact manifest; where that is there already and whole, nothing is sent."""
         require_repository(repository)
         manifest = documents.artifact_manifest(artifact_type, config, layers, annotations)
-        if not self._is_whole(repository, digest_of(manifest)):
+        if not self.side.is_whole(repository, digest_of(manifest)):
             contents = {documents.EMPTY if config is None else config, *(content for _, content in layers)}
             in_parallel(lambda content: self._push_bytes(repository, content), contents)
             self._push_manifest(repository, manifest)
@@ -133,9 +133,6 @@ class OciRegistry:
         """
         copying = Copying(self.side, into.side if into else self.side)
         return copying.copy(require_repository(source), require_digest(digest), require_repository(target))
-
-    def _is_whole(self, repository: str, digest: Digest) -> bool:
-        return self._manifests.is_kept(repository, digest) and not self.side.missing(repository, digest)
 
     def _require(self, repository: str, digest: Digest) -> StoredManifest:
         stored = self.manifest(repository, digest)

@@ -29,6 +29,10 @@ class Side(NamedTuple):
     manifests: Manifests
     referrers: Referrers
 
+    def is_whole(self, repository: str, digest: Digest) -> bool:
+        """Whether the manifest is kept, and all that it consists of is there."""
+        return self.manifests.is_kept(repository, digest) and not self.missing(repository, digest)
+
     def missing(self, repository: str, digest: Digest, depth: int = 0) -> tuple[Digest, ...]:
         """The manifest, where it is not there or nested too deep; else what is not there of all that it consists of."""
         stored = self.manifests.get(repository, digest) if depth <= _DEEPEST else None
@@ -67,7 +71,7 @@ class Copying:
             raise Refused(f"{source} holds no manifest {digest} that can be copied")
         stored, document = found
         copied = Copied()
-        if not self._target.manifests.is_kept(target, digest):
+        if not self._target.is_whole(target, digest):
             for part in document.manifests:
                 copied += self._copy(source, part.digest, target, depth + 1)[0]
             copied = sum(in_parallel(lambda blob: self._copy_blob(source, blob, target), _blobs_of(document)), copied)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
@@ -10,13 +9,11 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from pratique.clients.engine import buildkit
@@ -30,6 +27,7 @@ from pratique.errors import Refused, Transient
 from pratique.values.facts import Facts
 from pratique.values.gate import Module
 from tests.fakes.policy_input import document
+from tests.processes import await_end
 
 LONG = timedelta(minutes=10)
 SIZES = [0, 1, 1024, 64 * 1024, 64 * 1024 + 1, 10 * 1024**2]
@@ -43,15 +41,6 @@ def told_to(script: str, told: bytes, *arguments: str, **options: Any) -> bytes:
     ended = exchange(command, told, name="child", within=LONG, environment={}, **options)
     assert ended.status == 0, ended.complaint
     return ended.written
-
-
-def await_end(process: int) -> None:
-    """Return when it has ended: a signal that was sent takes its time to arrive."""
-    while psutil.pid_exists(process):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
-                return
-        time.sleep(0.01)
 
 
 class Gate:

@@ -1,31 +1,20 @@
 from __future__ import annotations
 
-import contextlib
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
-import psutil
 import pytest
 
 from pratique.clients.program import LARGEST_ANSWER, find_program, run_program
 from pratique.errors import Invalid, Refused, Transient
+from tests.processes import await_end
 
 SOON = timedelta(seconds=60)
 
 
 def python(script: str) -> list[str]:
     return [sys.executable, "-c", script]
-
-
-def await_end(process: int) -> None:
-    """Return when it has ended: a signal that was sent takes its time to arrive."""
-    while psutil.pid_exists(process):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
-                return
-        time.sleep(0.01)
 
 
 def test_status_answer_and_complaint_come_back(tmp_path: Path) -> None:
